@@ -1,0 +1,46 @@
+"""`leaflake export`: arguments, and what came out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """example:
+  leaflake export runs/cpu-20260131-120000 --out bundle/
+
+The bundle's graphs take upright RGB uint8 of any size; nothing has to be prepared."""
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `leaflake export`."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
+    parser.add_argument("--lake", type=Path, metavar="DIR", help="if it was moved since")
+    parser.add_argument("--reuse", action="store_true", help="if it is there already, keep it")
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Export, and print each file's size, accuracy and speed."""
+    from export.manifest import MANIFEST_NAME, read_manifest
+
+    if args.reuse and (args.out / MANIFEST_NAME).is_file():
+        manifest = read_manifest(args.out)
+        if manifest.name == args.run.name:
+            print(f"{args.out}: exported before from {manifest.name}")
+            return 0
+    from export.bundle import export_bundle
+
+    done = export_bundle(args.run, args.out, lake_path=args.lake)
+    for name, found in done.files.items():
+        print(
+            f"{name}: {found['bytes'] / 1e6:.1f} MB, val species {100 * found['species_top1']:.1f} %, "
+            f"both {100 * found['joint_top1']:.1f} %, {found['milliseconds']:.1f} ms a picture, "
+            f"at most {found['largest_difference']:.2g} from torch"
+        )
+    species, condition = done.thresholds["species"], done.thresholds["condition"]
+    print(
+        f"{args.out}: answers with {done.default}; a species from p >= {species:.2f}, "
+        f"a condition from p >= {condition:.2f}"
+    )
+    return 0

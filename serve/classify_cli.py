@@ -1,0 +1,148 @@
+"""`leaflake classify`: pictures -> species and condition, one line each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaflake import UsageError
+
+if TYPE_CHECKING:
+    from serve.classify import Answerer
+
+DEFAULT_BUNDLE = Path("demo/bundle")
+
+PROGRESS_FROM = 20
+"""Fewer pictures are done before a progress bar can be read."""
+
+EXAMPLE = """example:
+  leaflake classify --image leaf.jpg
+  leaflake classify --bundle demo/bundle --image photographs/ --json
+  cat leaf.jpg | leaflake classify --server http://127.0.0.1:8000/
+
+exit status: 0 all answered; 1 some pictures could not be used, each has its reason in the output;
+2 nothing was answered."""
+
+
+def add_classify(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `leaflake classify`."""
+    parser.epilog = EXAMPLE
+    parser.add_argument(
+        "--image",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        action="extend",
+        help="pictures, or folders with pictures; without it, one picture on standard input",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--bundle",
+        type=Path,
+        help=f"folder with a model.json (default: $LEAFLAKE_BUNDLE, else {DEFAULT_BUNDLE})",
+    )
+    where.add_argument("--server", metavar="URL", help="upload to a running `leaflake serve`")
+    parser.add_argument(
+        "--top", type=top, default=5, metavar="N", help="candidates to list, 1 to 50 (default: 5)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="list the candidates too")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def top(text: str) -> int:
+    """How many candidates, for argparse; the same range as the server's."""
+    value = int(text)
+    if not 1 <= value <= 50:
+        raise argparse.ArgumentTypeError(f"{value} is not a number from 1 to 50")
+    return value
+
+
+def run_classify(args: argparse.Namespace) -> int:
+    """Answer every picture; see EXAMPLE for the exit status."""
+    from tqdm import tqdm
+
+    from serve.classify import classify, find_pictures
+
+    paths = find_pictures(args.image or [standard_input()])
+    # A single file that was named is what the caller wants to know: there, a bad one is wrong use.
+    single = len(paths) == 1 and args.image in (None, paths)
+    answer = open_answerer(args)
+    num_errors = 0
+    bar = tqdm(paths, unit="picture", file=sys.stderr, disable=len(paths) < PROGRESS_FROM)
+    for path in bar:
+        row = classify(path, answer)
+        if row["answer"] == "error" and single:
+            raise UsageError(f"{path}: {row['message']}. Name a JPEG, PNG or WebP file.")
+        num_errors += row["answer"] == "error"
+        text = json.dumps(row, ensure_ascii=False) if args.json else describe(row, args.verbose)
+        tqdm.write(text, file=sys.stdout)  # lifts the bar first where both share a terminal
+    return 1 if num_errors else 0
+
+
+def standard_input() -> Path:
+    """The name of standard input, unless a person sits there and waits."""
+    from serve.classify import STANDARD_INPUT
+
+    if sys.stdin.isatty():
+        raise UsageError("no picture: name one with --image PATH, or `cat PATH | leaflake classify`")
+    return Path(STANDARD_INPUT)
+
+
+def open_answerer(args: argparse.Namespace) -> Answerer:
+    """The server if one was named, else the bundle."""
+    from serve.classify import local_answerer, server_answerer
+
+    if args.server is not None:
+        return server_answerer(args.server, args.top)
+    from serve.model import Model  # here, so that asking a server needs no ONNX Runtime
+
+    return local_answerer(Model.load(find_bundle(args.bundle)), args.top)
+
+
+def find_bundle(named: Path | None) -> Path:
+    """The bundle that was named, else the environment's, else the demo's."""
+    if named is not None:
+        return named
+    if from_environment := os.environ.get("LEAFLAKE_BUNDLE"):
+        return Path(from_environment)
+    if DEFAULT_BUNDLE.is_dir():
+        return DEFAULT_BUNDLE
+    raise UsageError(
+        f"no bundle: {DEFAULT_BUNDLE} does not exist. Name one with --bundle or LEAFLAKE_BUNDLE, "
+        "or a running server with --server."
+    )
+
+
+def describe(row: dict[str, Any], verbose: bool) -> str:
+    """One row for people; with `verbose`, its candidates below it."""
+    lines = [f"{row['image']}: {say(row)}"]
+    if verbose:
+        lines += [
+            f"  {100 * each['probability']:5.1f} %  {each['species']}, {each['condition']}"
+            for each in row["candidates"]
+        ]
+    return "\n".join(lines)
+
+
+def say(row: dict[str, Any]) -> str:
+    """The answer in words."""
+    kind = row["answer"]
+    if kind == "error":
+        return f"error: {row['message']}"
+    sure = percent(row["probability"])
+    if kind == "condition":
+        return f"{row['species']}, {row['condition']} ({sure})"
+    if kind == "species":
+        return f"{row['species']}, condition not sure ({sure})"
+    if kind == "not_a_plant":
+        return f"not a plant ({sure})"
+    return f"not sure (best guess {row['best_guess']}, {sure})"
+
+
+def percent(probability: float) -> str:
+    """`93 %`; never 100 %, which no model can know."""
+    return f"{min(round(100 * probability), 99)} %"

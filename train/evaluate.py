@@ -1,0 +1,79 @@
+"""How good a run is on the test split. In: a run and its lake. Out: figures, by kind of dataset."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from catalog.lake import open_lake
+from shards.decode import decode_image
+from shards.select import read_encoded, select
+from train.classifier import Classifier
+from train.metrics import Predictions, figures
+from train.run_folder import Run, read_run
+
+LABORATORY = ("pv_*", "leaffliction", "cherry_ci", "plantvillage*")
+"""Datasets of single leaves on a board. They are easy, so they never stand alone in a report."""
+
+
+def predict_pictures(
+    model: Classifier, images: list[np.ndarray], class_index: np.ndarray, what: str
+) -> Predictions:
+    """What the model says of whole pictures, one by one, through its own preprocessing.
+
+    This is exactly what a server does with them, in float32.
+    """
+    rows: list[list[np.ndarray]] = []
+    model.eval()
+    with torch.inference_mode():
+        for image in tqdm(images, desc=what, unit="picture"):
+            log_probs, _ = model(torch.from_numpy(image))
+            parts = (log_probs.species, log_probs.condition, log_probs.joint)
+            rows.append([part[0].numpy() for part in parts])
+    species, condition, joint = (np.stack([row[i] for row in rows]) for i in range(3))
+    return Predictions(species, condition, joint, class_index)
+
+
+def evaluate(
+    run_path: Path, *, lake_path: Path | None = None, laboratory: tuple[str, ...] = LABORATORY
+) -> dict[str, dict[str, float | int]]:
+    """Figures of the test split: `all`, `laboratory` and `other` datasets, and each dataset.
+
+    Writes them to the run's evaluation.json. Raises UsageError if the run or lake is none.
+    """
+    run = read_run(run_path)
+    with open_lake(lake_path or run.lake, at=run.snapshot) as lake:
+        test = select(lake, "split = 'test'", run.tree)
+    images = [decode_image(data) for data in read_encoded(test)]
+    predictions = predict_pictures(run.load_model(), images, test.class_index, "test")
+    result = by_dataset(run, predictions, np.array(test.datasets), laboratory)
+    _write(run, result)
+    return result
+
+
+def by_dataset(
+    run: Run, predictions: Predictions, datasets: np.ndarray, laboratory: tuple[str, ...]
+) -> dict[str, dict[str, float | int]]:
+    """The figures of all pictures, of laboratory and other sets, and of each dataset."""
+    names = sorted(set(datasets.tolist()))
+    in_laboratory = np.array(
+        [any(fnmatch.fnmatch(name, pattern) for pattern in laboratory) for name in datasets]
+    )
+    masks = {"all": np.ones(len(datasets), dtype=bool)}
+    if in_laboratory.any() and not in_laboratory.all():
+        masks |= {"laboratory": in_laboratory, "other": ~in_laboratory}
+    if len(names) > 1:
+        masks |= {name: datasets == name for name in names}
+    return {name: figures(predictions.subset(mask), run.tree) for name, mask in masks.items()}
+
+
+def _write(run: Run, result: dict[str, Any]) -> None:
+    temporary = run.path / "evaluation.json.tmp"
+    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    temporary.rename(run.path / "evaluation.json")

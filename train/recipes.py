@@ -1,0 +1,107 @@
+"""What a training run is: named functions that return frozen settings. Their docstrings are lab
+notes: command, hardware, time, result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from train.backbones import LITE0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every setting of a run; written to its config.json."""
+
+    name: str
+    backbone: str
+    """Any timm name."""
+
+    device: str
+    """cpu or cuda; PyTorch's ROCm build also calls its devices cuda."""
+
+    minutes: float
+    """Time for fine-tuning. The number of epochs that fit is measured before they begin."""
+
+    train_size: int
+    """Side of the crops that the network is trained on, pixels."""
+
+    eval_size: int
+    """Side of the square that a whole picture is squeezed to, pixels. Larger than train_size: a
+    crop shows things larger than the whole picture does (Touvron et al., "Fixing the train-test
+    resolution discrepancy", 2019)."""
+
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    """Of AdamW after warm-up; then a cosine to zero."""
+
+    weight_decay: float = 0.05
+    warmup_share: float = 0.05
+    """Share of all steps over which the learning rate rises."""
+
+    smoothing: float = 0.1
+    """Label smoothing, in both ranks."""
+
+    ema_decay: float = 0.998
+    """Of the weight average that is kept as the result: about the last 500 steps."""
+
+    max_epochs: int = 30
+    """More than this no longer helps on a few thousand pictures."""
+
+    seed: int = 0
+
+
+def cpu() -> Recipe:
+    """EfficientNet-Lite0 with hierarchical heads, for a laptop.
+
+    just train cpu
+    """
+    return Recipe(
+        name="cpu", backbone=LITE0, device="cpu", minutes=30, train_size=192, eval_size=224
+    )
+
+
+def rtx_3090() -> Recipe:
+    """Swin-Tiny on one CUDA card of 24 GB.
+
+    just train rtx-3090
+
+    Not run yet: no such card was at hand. The code path is the CPU's with another device.
+    """
+    return Recipe(
+        name="rtx-3090",
+        backbone="swin_tiny_patch4_window7_224",
+        device="cuda",
+        minutes=240,
+        train_size=224,
+        eval_size=224,
+        batch_size=128,
+        learning_rate=2e-4,
+    )
+
+
+def strix_halo() -> Recipe:
+    """Swin-Tiny on the GPU of a Strix Halo, with PyTorch's ROCm build.
+
+    just setup TORCH_INDEX=<the ROCm wheel index>; just train strix-halo
+
+    Not run yet: no such machine was at hand. The code path is the CPU's with another device.
+    """
+    return Recipe(
+        name="strix-halo",
+        backbone="swin_tiny_patch4_window7_224",
+        device="cuda",
+        minutes=600,
+        train_size=224,
+        eval_size=224,
+        batch_size=128,
+        learning_rate=2e-4,
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "cpu": cpu,
+    "rtx-3090": rtx_3090,
+    "strix-halo": strix_halo,
+}

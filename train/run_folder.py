@@ -1,0 +1,129 @@
+"""A run on disk: RUNS/<recipe>-<timestamp>/.
+
+config.json is written first, metrics.jsonl grows, metrics.json comes last and means "complete".
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from catalog.taxonomy import LabelTree
+from leaflake import UsageError
+from train.backbones import load_backbone
+from train.classifier import Classifier
+from train.recipes import Recipe
+
+PACKAGES = ("leaflake", "torch", "timm", "duckdb", "pyarrow", "simplejpeg", "pillow")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run, read back."""
+
+    path: Path
+    recipe: Recipe
+    tree: LabelTree
+    lake: Path
+    snapshot: int
+    metrics: dict[str, Any]
+
+    def load_model(self) -> Classifier:
+        """The trained network, in evaluation mode on the processor."""
+        backbone = load_backbone(self.recipe.backbone, pretrained=False)
+        model = Classifier(backbone, self.tree, self.recipe.eval_size)
+        model.load_state_dict(safetensors.torch.load_file(self.path / "best.safetensors"))
+        return model.eval()
+
+
+def start_run(
+    runs: Path, recipe: Recipe, tree: LabelTree, lake: Path, snapshot: int, weights: str
+) -> Path:
+    """Make the run's folder and write its config.json."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = runs / f"{recipe.name}-{stamp}"
+    path.mkdir(parents=True)
+    config = {
+        "recipe": asdict(recipe),
+        "lake": str(lake.resolve()),
+        "snapshot": snapshot,
+        "initial_weights": weights,
+        "commit": _commit(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{torch.backends.cpu.get_cpu_capability()}",
+        "tree": tree.to_json(),
+    }
+    _write_json(path / "config.json", config)
+    return path
+
+
+def finish_run(path: Path, model: Classifier, metrics: dict[str, Any]) -> None:
+    """Write the weights and, last, metrics.json."""
+    # Contiguous: safetensors stores no strides, and convolutions are channels-last here.
+    state = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
+    safetensors.torch.save_file(state, path / "best.safetensors")
+    _write_json(path / "metrics.json", metrics)
+
+
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Add one line to metrics.jsonl."""
+    with (path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read_run(path: Path) -> Run:
+    """Read a complete run. Raises UsageError if the folder is none."""
+    if not (path / "config.json").is_file():
+        raise UsageError(
+            f"{path}: not a run, there is no config.json in it. "
+            "Name a folder that `leaflake train` made. Nothing was written."
+        )
+    if not (path / "metrics.json").is_file():
+        raise UsageError(f"{path}: the run did not finish (no metrics.json). Train anew.")
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    return Run(
+        path=path,
+        recipe=Recipe(**config["recipe"]),
+        tree=LabelTree.from_json(config["tree"]),
+        lake=Path(config["lake"]),
+        snapshot=config["snapshot"],
+        metrics=json.loads((path / "metrics.json").read_text(encoding="utf-8")),
+    )
+
+
+def find_finished(runs: Path, recipe: Recipe, lake: Path, snapshot: int) -> Path | None:
+    """The newest complete run of these very settings on this snapshot, if there is one."""
+    for path in sorted(runs.glob(f"{recipe.name}-*"), reverse=True):
+        if (path / "metrics.json").is_file():
+            run = read_run(path)
+            same = replace(run.recipe) == recipe and run.lake == lake.resolve()
+            if same and run.snapshot == snapshot:
+                return path
+    return None
+
+
+def _commit() -> str:
+    """The git commit of the code, or "unknown" for an installed package."""
+    result = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() or "unknown"
+
+
+def _write_json(path: Path, value: Any) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.rename(path)
