@@ -143,13 +143,15 @@ def read_folder_name(folder: str, species: str | None = None) -> Reading:
     Never raises on any text; the same text always gives the same reading.
     """
     found = _cut(folder)
-    source = resolve_species(species) if species else None
+    source, loose_source = _source(species or "")
     if _is_background(found):
         return _background(folder)
     host = _host(found, source)
     doubts = list(host.doubts)
     if species and species.strip() and source is None:
         doubts.append("unknown-source")
+    if loose_source and host.species == source:
+        doubts.append("loose-species")
     if found.unplaced:
         doubts.append("unplaced-words")
     if any(word.doubtful for word in found.words):
@@ -163,12 +165,20 @@ def read_folder_name(folder: str, species: str | None = None) -> Reading:
 
 @lru_cache(maxsize=4096)
 def resolve_species(text: str) -> str | None:
-    """Species id of a plant name in any spelling the table knows; None if none or several."""
+    """Species id of a plant name in any spelling the table knows; None if none or several.
+
+    A loose name (`Pepper`) gives the plant that it means most often.
+    """
+    return _source(text)[0]
+
+
+def _source(text: str) -> tuple[str | None, bool]:
+    """The plant that a source names, and whether by a loose name."""
     found = _cut(text)
     if found.unplaced or found.conditions or any(word.doubtful for word in found.words):
-        return None
-    ids = _named(found.species, None)[0]
-    return ids[0] if len(ids) == 1 else None
+        return None, False
+    ids, loose, _ = _named(found.species, None)
+    return (ids[0], loose) if len(ids) == 1 else (None, False)
 
 
 def _cut(text: str) -> _Words:
@@ -220,27 +230,28 @@ def _background(folder: str) -> Reading:
     )  # fmt: skip
 
 
-def _named(spans: tuple[Span, ...], source: str | None) -> tuple[list[str], bool]:
-    """Species that the spans name, and whether some name is loose.
+def _named(spans: tuple[Span, ...], source: str | None) -> tuple[list[str], bool, list[str]]:
+    """Species that the spans name, whether some name is loose, and what it seldom means.
 
     A name of several plants is settled by the source or by a plant named beside it; a
     group (`citrus`) gives way to its member (`orange`).
     """
-    clear = {s.meanings[0].meant_id for s in spans if len(_species_ids(s)) == 1}
+    clear = {s.meanings[0].meant_id for s in spans if len(s.meanings) == 1}
     clear |= {source} if source else set()
     ids: list[str] = []
+    seldom: list[str] = []
     loose = False
     for span in spans:
-        possible = _species_ids(span)
-        settled = [one for one in possible if one in clear] or possible
-        loose |= settled == possible and any(m.loose for m in span.meanings)
+        settled = [m.meant_id for m in span.meanings if m.meant_id in clear]
+        if not settled:
+            least = min(m.loose for m in span.meanings)
+            settled = [m.meant_id for m in span.meanings if m.loose == least]
+            seldom += [m.meant_id for m in span.meanings if m.loose > least]
+        loose |= any(m.loose for m in span.meanings if m.meant_id in settled)
         ids += [one for one in settled if one not in ids]
-    members = {_group(one) for one in ids if _group(one) != one}
-    return [one for one in ids if one not in members], loose and not (source and source in ids)
-
-
-def _species_ids(span: Span) -> list[str]:
-    return [meaning.meant_id for meaning in span.meanings if meaning.kind == "species"]
+    groups = {_group(one) for one in ids if _group(one) != one}
+    ids = [one for one in ids if one not in groups]
+    return ids, loose and not (source and source in ids), seldom
 
 
 def _group(species_id: str) -> str:
@@ -249,36 +260,37 @@ def _group(species_id: str) -> str:
 
 
 def _host(found: _Words, source: str | None) -> _Host:
-    ids, loose = _named(found.species, source)
+    ids, loose, seldom = _named(found.species, source)
     if ids and source:
         return _host_beside_source(ids, source)
+    if loose and len(found.species) == 1:
+        return _host_by_condition(found, ids, seldom)
     if len(ids) == 1:
         return _Host(ids[0], "exact", ("loose-species",) if loose else ())
     if ids:
-        return _host_by_condition(found, ids, loose)
+        return _Host(None, "exact", ("ambiguous-species",), tuple(ids))
     if source:
         return _Host(source, "source-species")
     return _host_from_conditions(found)
 
 
 def _host_beside_source(ids: list[str], source: str) -> _Host:
-    if ids == [source] or (len(ids) == 1 and _group(source) == ids[0]):
+    if ids == [source] or ids == [_group(source)]:
         return _Host(source, "exact")
     if len(ids) == 1 and _group(ids[0]) == source:
         return _Host(ids[0], "exact")
-    others = tuple(one for one in [*ids, source])
+    others = tuple(dict.fromkeys([*ids, source]))
     return _Host(ids[0] if len(ids) == 1 else None, "exact", ("source-conflict",), others)
 
 
-def _host_by_condition(found: _Words, ids: list[str], loose: bool) -> _Host:
-    """Of several plants, the one that alone has the condition; loose names only."""
-    hosts = frozenset.union(
-        frozenset(), *(m.hosts for span in found.conditions for m in span.meanings)
-    )
-    fitting = [one for one in ids if one in hosts]
-    if loose and len(found.species) == 1 and len(fitting) == 1:
-        return _Host(fitting[0], "exact", ("loose-species",), tuple(ids))
-    return _Host(None, "exact", ("ambiguous-species",), tuple(ids))
+def _host_by_condition(found: _Words, ids: list[str], seldom: list[str]) -> _Host:
+    """Of the plants that a loose name means, the one that alone has the condition."""
+    others = tuple([*ids, *seldom])
+    hosts = {host for span in found.conditions for m in span.meanings for host in m.hosts}
+    fitting = [one for one in others if one in hosts] or ids
+    if len(fitting) == 1:
+        return _Host(fitting[0], "exact", ("loose-species",), others)
+    return _Host(None, "exact", ("ambiguous-species",), others)
 
 
 def _host_from_conditions(found: _Words) -> _Host:

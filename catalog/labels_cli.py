@@ -60,7 +60,7 @@ def run_labels(args: argparse.Namespace) -> int:
         )
     names = _names(args.names, sys.stdin)
     if not names:
-        raise UsageError("labels read: no folder name was given. Give one, or - and names on stdin.")
+        raise UsageError("labels read: no folder name was given. Give one, or - for stdin.")
     readings = [read_folder_name(name, args.species) for name in names]
     lines = map(_json_line, readings) if args.json else _table(readings)
     for line in lines:

@@ -55,7 +55,8 @@ class SpeciesRow:
     """All names that mean this plant and nothing else."""
 
     loose_names: tuple[str, ...]
-    """Names that usually mean this plant; a reading by one is never sure."""
+    """`pepper?`: often means this plant; `pepper??`: now and then. A reading by one is
+    never sure."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def species_rows() -> dict[str, SpeciesRow]:
             scientific=scientific.split("|")[0],
             group=group,
             names=tuple(one for one in names if not one.endswith("?")),
-            loose_names=tuple(one[:-1] for one in names if one.endswith("?")),
+            loose_names=tuple(one for one in names if one.endswith("?")),
         )
     return rows
 

@@ -27,6 +27,9 @@ MIN_FUZZY_LETTERS = 5
 SURE_FUZZY_LETTERS = 8
 """From here on, one wrong letter with a single candidate is taken as a typo."""
 
+TWO_TYPO_LETTERS = 10
+"""From here on two wrong letters are looked for, and never sure."""
+
 _SPECIES, _CONDITION, _LEAF, _NOISE = "species", "condition", "leaf", "noise"
 
 
@@ -41,8 +44,8 @@ class Meaning:
     hosts: frozenset[str] = frozenset()
     """Of a condition: the species on which the phrase means this; empty: any."""
 
-    loose: bool = False
-    """The phrase often means this, not always."""
+    loose: int = 0
+    """0: the phrase means this; 1: it often does; 2: it does now and then."""
 
     embedded: frozenset[str] = frozenset()
     """Species whose name is part of the phrase: tomato in `tomato mosaic virus`."""
@@ -89,7 +92,7 @@ class Lexicon:
         self._species: dict[str, frozenset[str]] = {}
         self._add_species()
         self._add_conditions()
-        self._typos = _typo_index(w for w in self._vocabulary if len(w) >= MIN_FUZZY_LETTERS)
+        self._typos: dict[str, list[str]] = {}
 
     def words(self, text: str) -> list[Word]:
         """The words of `text` as the tables spell them; grammar words are left out."""
@@ -130,22 +133,24 @@ class Lexicon:
         return tuple(word for word in words_of(text) if word not in self._dropped)
 
     def _add_species(self) -> None:
-        loose: list[tuple[str, str]] = []
+        loose: list[tuple[str, str, int]] = []
+        genera: list[tuple[str, str, int]] = []
         for row in species_rows().values():
             if row.species_id == "no_plant":
                 continue
             for name in row.names:
-                self._add_plant(name, row.species_id, loose=False)
-            loose += [(name, row.species_id) for name in row.loose_names]
-            # `Malus` alone usually is apple; with an epithet nobody knows it is not sure.
+                self._add_plant(name, row.species_id, loose=0)
+            loose += [(name, row.species_id, name.count("?")) for name in row.loose_names]
             if " " in row.scientific:
-                loose.append((row.scientific.split()[0], row.species_id))
-        taken = {key for key, found in self._phrases.items() if found[0].kind == _SPECIES}
-        for name, species_id in loose:
-            if "".join(self._content(name)) not in taken:
-                self._add_plant(name, species_id, loose=True)
+                genera.append((row.scientific.split()[0], row.species_id, 1))
+        # A genus that is listed for one of its plants is not taken for the others.
+        for names in (loose, genera):
+            taken = set(self._species)
+            for name, species_id, looseness in names:
+                if "".join(self._content(name)) not in taken:
+                    self._add_plant(name, species_id, looseness)
 
-    def _add_plant(self, name: str, species_id: str, loose: bool) -> None:
+    def _add_plant(self, name: str, species_id: str, loose: int) -> None:
         words = self._content(name)
         key = "".join(words)
         self._add(key, words, Meaning(_SPECIES, species_id, loose=loose))
@@ -230,9 +235,11 @@ class Lexicon:
         return Word(near[0], fuzzy=True, doubtful=doubtful)
 
     def _near(self, word: str) -> list[str]:
-        """Words of the tables at the least distance: 1, or 2 from ten letters on."""
-        limit = 2 if len(word) >= 10 else 1
-        pool = {w for cut in _cuts(word) for w in self._typos.get(cut, ())}
+        """Words of the tables at the least distance: 1, or 2 for a long word."""
+        limit = 2 if len(word) >= TWO_TYPO_LETTERS else 1
+        if not self._typos:
+            self._typos = _typo_index(self._vocabulary)
+        pool = {w for cut in _cuts(word, limit) for w in self._typos.get(cut, ())}
         ranked = [(distance(word, other, limit), other) for other in pool]
         least = min((d for d, _ in ranked), default=limit + 1)
         return sorted(other for d, other in ranked if d == least) if least <= limit else []
@@ -273,14 +280,19 @@ def _score(texts: list[str]) -> int:
     return sum(map(len, texts)) + 4 * (len(texts) - 1)
 
 
-def _cuts(word: str) -> set[str]:
-    """The word and all that is left of it when one letter goes."""
-    return {word} | {word[:i] + word[i + 1 :] for i in range(len(word))}
+def _cuts(word: str, depth: int) -> set[str]:
+    """The word and all that is left of it when up to `depth` letters go."""
+    cuts = {word}
+    for _ in range(depth):
+        cuts |= {cut[:i] + cut[i + 1 :] for cut in cuts for i in range(len(cut))}
+    return cuts
 
 
 def _typo_index(words: Iterable[str]) -> dict[str, list[str]]:
+    """Words by what is left of them when letters go: a typo leaves the same rest."""
     index: dict[str, list[str]] = {}
-    for word in words:
-        for cut in _cuts(word):
-            index.setdefault(cut, []).append(word)
+    for word in sorted(words):
+        if len(word) >= MIN_FUZZY_LETTERS:
+            for cut in _cuts(word, 2 if len(word) >= TWO_TYPO_LETTERS else 1):
+                index.setdefault(cut, []).append(word)
     return index

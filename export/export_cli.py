@@ -34,8 +34,9 @@ def run_export(args: argparse.Namespace) -> int:
     done = export_bundle(args.run, args.out, lake_path=args.lake)
     for name, found in done.files.items():
         print(
-            f"{name}: {found['bytes'] / 1e6:.1f} MB, val species {100 * found['species_top1']:.1f} %, "
-            f"both {100 * found['joint_top1']:.1f} %, {found['milliseconds']:.1f} ms a picture, "
+            f"{name}: {found['bytes'] / 1e6:.1f} MB; val species "
+            f"{100 * found['species_top1']:.1f} %, both {100 * found['joint_top1']:.1f} %; "
+            f"{found['milliseconds']:.1f} ms a picture; "
             f"at most {found['largest_difference']:.2g} from torch"
         )
     species, condition = done.thresholds["species"], done.thresholds["condition"]

@@ -29,7 +29,7 @@ class Manifest:
     """ISO 8601, UTC."""
 
     tree: dict[str, Any]
-    """The label tree as `catalog.taxonomy.LabelTree.to_json` writes it; class order is its order."""
+    """The label tree as `catalog.taxonomy.LabelTree.to_json` writes it, in class order."""
 
     default: str
     """The file that a server loads when nobody asks for another."""
@@ -79,8 +79,7 @@ def read_manifest(bundle: Path) -> Manifest:
         found = describe_file(path)
         if found != expected:
             raise UsageError(
-                f"{path}: {found['bytes']:,} bytes, sha256 {found['sha256'][:12]}...; model.json says "
-                f"{expected['bytes']:,} bytes, {expected['sha256'][:12]}.... "
+                f"{path}: found {_short(found)}, but model.json says {_short(expected)}. "
                 "The file was changed or cut; export it anew or copy it again."
             )
     return manifest
@@ -91,6 +90,10 @@ def describe_file(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def _short(described: dict[str, Any]) -> str:
+    return f"{described['bytes']:,} bytes with sha256 {described['sha256'][:12]}..."
 
 
 def _read_json(bundle: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from catalog.labels import read_folder_name
 from catalog.lake import Lake, create_lake, open_lake
-from catalog.organise import organise
+from catalog.organise import label_tree, organise
 from ingest.pack import pack_shard
 from ingest.plan import ShardPlan, plan_shards
 from ingest.scan import ClassFolder, scan
@@ -71,11 +71,12 @@ def ingest(
     if dry_run or not plans:
         return Ingested(files, len(plans), snapshot)
     _refuse_full_disk(lake_path, plans)
+    readings = [_reading_row(folder) for folder in folders]
     (lake_path / "shards").mkdir(parents=True, exist_ok=True)
     pack_all(plans, workers)
     with create_lake(lake_path) as lake:
         with lake.commit(f"ingest of {files:,} files") as connection:
-            _insert(connection, plans, folders)
+            _insert(connection, plans, readings)
             organise(connection)
             _record_run(connection, started, sources, plans)
         _write_taxonomy(lake)
@@ -133,7 +134,7 @@ def _refuse_full_disk(lake_path: Path, plans: Sequence[ShardPlan]) -> None:
 def _insert(
     connection: duckdb.DuckDBPyConnection,
     plans: Sequence[ShardPlan],
-    folders: Sequence[ClassFolder],
+    readings: Sequence[tuple[object, ...]],
 ) -> None:
     """Rows of the sidecars and folders; a changed file's new row supersedes the old one."""
     sidecars = [str(plan.sidecar) for plan in plans]
@@ -143,19 +144,18 @@ def _insert(
             f"DELETE FROM {table} WHERE source_path IN (SELECT source_path FROM packed)"
         )
     connection.execute(
-        "INSERT INTO samples BY NAME SELECT * EXCLUDE (reason, detail) FROM packed "
-        "WHERE reason IS NULL"
+        "INSERT INTO samples BY NAME "
+        "SELECT * EXCLUDE (reason, detail) FROM packed WHERE reason IS NULL"
     )
     connection.execute(
-        "INSERT INTO rejections SELECT dataset, folder, source_path, reason, detail, source_bytes, "
-        "source_mtime_ns FROM packed WHERE reason IS NOT NULL"
+        "INSERT INTO rejections BY NAME SELECT dataset, folder, source_path, reason, detail, "
+        "source_bytes, source_mtime_ns FROM packed WHERE reason IS NOT NULL"
     )
+    # A folder that was read before keeps its reading: a person may have mended it.
     present = set(connection.execute("SELECT dataset, folder FROM folders").fetchall())
-    readings = [
-        _reading_row(folder) for folder in folders if (folder.dataset, folder.folder) not in present
-    ]
-    if readings:
-        connection.executemany("INSERT INTO folders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", readings)
+    fresh = [row for row in readings if row[:2] not in present]
+    if fresh:
+        connection.executemany("INSERT INTO folders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fresh)
     connection.execute(
         'UPDATE samples SET species = folders.species, "condition" = folders."condition" '
         "FROM folders WHERE samples.dataset = folders.dataset AND samples.folder = folders.folder "
@@ -202,8 +202,6 @@ def _record_run(
 
 def _write_taxonomy(lake: Lake) -> None:
     """taxonomy.json: the label tree as of the newest snapshot, for people without SQL."""
-    from catalog.organise import label_tree
-
     text = json.dumps(label_tree(lake.connection).to_json(), indent=1, ensure_ascii=False)
     temporary = lake.path / "taxonomy.json.tmp"
     temporary.write_text(text + "\n", encoding="utf-8")

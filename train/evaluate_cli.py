@@ -26,6 +26,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--lake", type=Path, metavar="DIR", help="if it was moved since")
+    parser.add_argument("--reuse", action="store_true", help="if it was done, only print it again")
     parser.add_argument(
         "--laboratory",
         metavar="PATTERNS",
@@ -35,10 +36,14 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, and print."""
-    from train.evaluate import LABORATORY, evaluate
+    done = args.run / "evaluation.json"
+    if args.reuse and done.is_file():
+        result = json.loads(done.read_text(encoding="utf-8"))
+    else:
+        from train.evaluate import LABORATORY, evaluate
 
-    laboratory = tuple(args.laboratory.split(",")) if args.laboratory else LABORATORY
-    result = evaluate(args.run, lake_path=args.lake, laboratory=laboratory)
+        laboratory = tuple(args.laboratory.split(",")) if args.laboratory else LABORATORY
+        result = evaluate(args.run, lake_path=args.lake, laboratory=laboratory)
     print(table(result))
     print(json.dumps({"run": args.run.name, **result}))
     return 0

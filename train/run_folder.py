@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +106,7 @@ def find_finished(runs: Path, recipe: Recipe, lake: Path, snapshot: int) -> Path
     for path in sorted(runs.glob(f"{recipe.name}-*"), reverse=True):
         if (path / "metrics.json").is_file():
             run = read_run(path)
-            same = replace(run.recipe) == recipe and run.lake == lake.resolve()
+            same = run.recipe == recipe and run.lake == lake.resolve()
             if same and run.snapshot == snapshot:
                 return path
     return None

@@ -1,4 +1,4 @@
-"""`leaflake train`: arguments, and the whole of one run."""
+"""`leaflake train`: arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/
@@ -32,11 +31,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Train, and print the val figures and the run's folder."""
+    """Train, and print the val figures and, last, the run's folder."""
     from catalog.lake import open_lake
-    from catalog.organise import label_tree
-    from leaflake import UsageError
-    from shards.select import select
     from train.recipes import RECIPES
     from train.run_folder import find_finished
 
@@ -48,63 +44,10 @@ def run_train(args: argparse.Namespace) -> int:
     with open_lake(args.lake) as lake:
         finished = find_finished(args.out, recipe, lake.path, lake.snapshot) if args.reuse else None
         if finished:
-            print(f"trained before on snapshot {lake.snapshot}", file=sys.stderr)
+            print(f"snapshot {lake.snapshot}: trained before", file=sys.stderr)
             print(finished)
             return 0
-        tree, snapshot = label_tree(lake.connection), lake.snapshot
-        train = select(lake, "split = 'train'", tree)
-        val = select(lake, "split = 'val'", tree)
-    if recipe.device == "cuda":
-        import torch
+        from train.train_run import train_run
 
-        if not torch.cuda.is_available():
-            raise UsageError(
-                f"recipe {recipe.name}: PyTorch {torch.__version__} sees no GPU. Install the build "
-                "for yours (just setup TORCH_INDEX=...), or train with: just train cpu"
-            )
-    print(_train(recipe, tree, train, val, args.lake, snapshot, args.out))
+        print(train_run(recipe, lake, args.out))
     return 0
-
-
-def _train(
-    recipe: Any, tree: Any, train: Any, val: Any, lake: Path, snapshot: int, runs: Path
-) -> Path:
-    import os
-    import time
-
-    from train.backbones import load_backbone
-    from train.classifier import Classifier
-    from train.loop import Training, fit, make_loader
-    from train.run_folder import append_row, finish_run, start_run
-
-    started = time.time()
-    backbone = load_backbone(recipe.backbone)
-    path = start_run(runs, recipe, tree, lake, snapshot, backbone.weights)
-    print(
-        f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train and "
-        f"{len(val):,} val pictures, {tree.num_species} species, {tree.num_classes} classes"
-    )
-
-    def log(row: dict[str, Any]) -> None:
-        append_row(path, {"seconds": round(time.time() - started, 1), **row})
-        print(_describe(row), file=sys.stderr)
-
-    threads = os.cpu_count() or 1
-    training = Training(
-        recipe=recipe,
-        tree=tree,
-        model=Classifier(backbone, tree, recipe.eval_size),
-        train=make_loader(recipe, train, training=True, threads=threads),
-        val=make_loader(recipe, val, training=False, threads=threads),
-        log=log,
-    )
-    best = fit(training)
-    minutes = (time.time() - started) / 60
-    finish_run(path, training.model, {"minutes": minutes, "val": best})
-    print(f"val, best epoch {best['epoch']}: {_describe(best)}; {minutes:.1f} minutes")
-    return path
-
-
-def _describe(row: dict[str, Any]) -> str:
-    parts = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()]
-    return ", ".join(parts)

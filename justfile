@@ -1,0 +1,126 @@
+# Leaflake: from flat folders of plant photographs to a diagnosis that people can trust.
+# Variables go before the recipe, as in: just lake=mylake ingest photos/
+
+# what runs the set-up; Python 3.11 or later
+python := env("PYTHON", "python3")
+# PyTorch's wheel index for a ROCm, CUDA or CPU-only build; empty takes pip's default build
+torch_index := env("TORCH_INDEX", "")
+lake := "lake"
+runs := "runs"
+bundle := "bundle"
+# minutes of fine-tuning; empty leaves it to the recipe
+minutes := ""
+bin := justfile_directory() / ".venv/bin"
+leaflake := bin / "leaflake"
+
+# show this menu
+[private]
+default:
+    @just --justfile {{ quote(justfile()) }} --list --unsorted
+
+# install everything into .venv (`just torch_index=URL setup` for a ROCm or CUDA build of PyTorch)
+setup:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    done=.venv/.complete
+    if [ "$done" -nt pyproject.toml ] && [ "$done" -nt constraints.txt ]; then exit 0; fi
+    {{ quote(python) }} -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Leaflake needs Python 3.11 or later; name one: PYTHON=python3.11 just setup" >&2
+        exit 2
+    }
+    echo "installing into .venv; PyTorch is large, so this takes some minutes" >&2
+    {{ quote(python) }} -m venv .venv
+    index={{ quote(torch_index) }}
+    .venv/bin/pip install -q -c constraints.txt torch torchvision ${index:+--index-url "$index"}
+    .venv/bin/pip install -q -c constraints.txt -e '.[dev]'
+    touch "$done"
+
+# the whole path, from pictures (drawn here, or the folders SRC) to a running page and an answer
+demo SRC="": setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export PATH={{ quote(bin) }}:"$PATH"
+    stage() { printf '\n== %s\n' "$*"; }
+    src={{ quote(SRC) }}
+    minutes={{ quote(minutes) }}
+    if [ -n "$src" ]; then
+        work=demo/$(basename "$src")-$(realpath "$src" | cksum | cut -d ' ' -f 1)
+    else
+        src=demo/drawn/pictures work=demo/drawn minutes=${minutes:-3}
+        stage "draw leaves, as no folder of photographs was named"
+        leaflake draw --out "$src"
+    fi
+    stage "ingest: folders -> shards and catalog"
+    leaflake ingest "$src" --lake "$work/lake"
+    stage "sql: what is in the lake"
+    leaflake sql --lake "$work/lake" "from species"
+    stage "train: EfficientNet-Lite0 with a species head and a condition head for each species"
+    leaflake train cpu --lake "$work/lake" --out "$work/runs" --reuse ${minutes:+--minutes "$minutes"} |
+        tee "$work/train.out"
+    run=$(tail -n 1 "$work/train.out")
+    stage "evaluate: the test split, which training never saw"
+    leaflake evaluate "$run" --reuse
+    stage "export: one folder with everything that a server needs"
+    leaflake export "$run" --out "$work/bundle" --reuse
+    ln -sfn "${work#demo/}/bundle" demo/bundle
+    stage "serve: the page and the API"
+    url=$(grep -o 'http://[^ ]*' "$work/serve.out" 2>/dev/null || true)
+    serves_it() {
+        python -c 'import json, sys, urllib.request as http
+    sys.exit(json.load(http.urlopen(sys.argv[1] + "api/model"))["name"] != sys.argv[2])' \
+            "$url" "$(basename "$run")" 2> "$work/serve.check"
+    }
+    if [ -z "$url" ] || ! serves_it; then
+        nohup leaflake serve "$work/bundle" --port 0 --idle-stop-s 1800 \
+            > "$work/serve.out" 2> "$work/serve.err" &
+        for _ in $(seq 100); do
+            url=$(grep -o 'http://[^ ]*' "$work/serve.out" || true)
+            [ -n "$url" ] && break
+            kill -0 $! || { cat "$work/serve.err" >&2; exit 1; }
+            sleep 0.2
+        done
+    fi
+    stage "upload a picture of the test split"
+    picked=$(leaflake sql --lake "$work/lake" --format csv "select source_path, species, condition
+        from samples where split = 'test' and condition <> 'healthy' and species <> 'no_plant'
+        order by sha256 limit 1" | tail -n 1)
+    IFS=, read -r picture species condition <<< "$picked"
+    leaflake classify --server "$url" --image "$picture" --verbose
+    echo "(its folder says: $species, $condition)"
+    echo
+    echo "The page is at $url"
+    echo "It stops by itself after 30 minutes without a request."
+
+# lint, types and tests
+test *ARGS: lint
+    {{ bin }}/pytest {{ ARGS }}
+
+# ruff and mypy
+lint: setup
+    {{ bin }}/ruff check .
+    {{ bin }}/ruff format --check .
+    {{ bin }}/mypy
+
+# take the pictures of the folders SRC into the lake
+ingest +SRC: setup
+    {{ leaflake }} ingest {{ SRC }} --lake {{ lake }}
+
+# ask the lake in SQL (without a question: its tables and views)
+sql QUERY="": setup
+    @{{ leaflake }} sql --lake {{ lake }} {{ if QUERY == "" { "" } else { quote(QUERY) } }}
+
+# train on the lake: cpu, rtx-3090 (CUDA) or strix-halo (ROCm)
+train RECIPE="cpu" *ARGS: setup
+    {{ leaflake }} train {{ RECIPE }} --lake {{ lake }} --out {{ runs }} {{ ARGS }}
+
+# make a release bundle of the run RUN
+export RUN: setup
+    {{ leaflake }} export {{ RUN }} --out {{ bundle }}
+
+# serve the bundle: a page and an API on http://127.0.0.1:8000/
+serve *ARGS: setup
+    {{ leaflake }} serve {{ bundle }} {{ ARGS }}
+
+# name species and condition of pictures
+classify +PICTURES: setup
+    @{{ leaflake }} classify --bundle {{ bundle }} --verbose --image {{ PICTURES }}

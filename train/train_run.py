@@ -1,0 +1,76 @@
+"""One training run: a recipe and a lake in, a complete run folder out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from catalog.lake import Lake
+from catalog.organise import label_tree
+from leaflake import UsageError
+from shards.loader import CropRange, Loader
+from shards.select import select
+from train.backbones import load_backbone
+from train.classifier import Classifier
+from train.loop import Row, Training, fit
+from train.recipes import Recipe
+from train.run_folder import append_row, finish_run, start_run
+
+
+def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
+    """Train on the lake as it is now. Returns the run's folder, which is complete.
+
+    Raises UsageError before anything is written if a split is empty or the device is missing.
+    """
+    _refuse_missing_device(recipe)
+    started = time.time()
+    tree, snapshot = label_tree(lake.connection), lake.snapshot
+    train = select(lake, "split = 'train'", tree)
+    val = select(lake, "split = 'val'", tree)
+    backbone = load_backbone(recipe.backbone)
+    path = start_run(runs, recipe, tree, lake.path, snapshot, backbone.weights)
+    print(
+        f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train and "
+        f"{len(val):,} val pictures, {tree.num_species} species, {tree.num_classes} classes"
+    )
+
+    def log(row: Row) -> None:
+        append_row(path, {"seconds": round(time.time() - started, 1), **row})
+        print(f"\n{describe(row)}", file=sys.stderr)
+
+    loader = partial(
+        Loader, batch_size=recipe.batch_size, seed=recipe.seed, threads=os.cpu_count() or 1
+    )
+    training = Training(
+        recipe=recipe,
+        tree=tree,
+        model=Classifier(backbone, tree, recipe.eval_size),
+        train=loader(train, size=recipe.train_size, crops=CropRange()),
+        still=loader(train, size=recipe.train_size),
+        val=loader(val, size=recipe.eval_size),
+        log=log,
+    )
+    best = fit(training)
+    minutes = (time.time() - started) / 60
+    finish_run(path, training.model, {"minutes": minutes, "val": best})
+    print(f"val: {describe(dict(best))}; {minutes:.1f} minutes")
+    return path
+
+
+def describe(row: Row) -> str:
+    """One row of metrics.jsonl for people."""
+    parts = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()]
+    return ", ".join(parts)
+
+
+def _refuse_missing_device(recipe: Recipe) -> None:
+    import torch
+
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            f"recipe {recipe.name}: PyTorch {torch.__version__} sees no GPU. Install the build for "
+            "yours (just setup INDEX), or train with: just train cpu. Nothing was written."
+        )
