@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 MAX_NAME_LETTERS = 400
@@ -15,10 +16,25 @@ MAX_NAME_LETTERS = 400
 
 _CHUNK = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
-_SPELLINGS = {"grey": "gray", "mould": "mold", "moulds": "mold", "sulphur": "sulfur",
-              "colour": "color", "fibre": "fiber", "oidium": "oidium"}
-_IRREGULAR = {"leaves": "leaf", "leafs": "leaf", "viruses": "virus", "larvae": "larva",
-              "fungi": "fungus", "bacteria": "bacterium", "mice": "mouse", "species": "species"}
+_SPELLINGS = {
+    "grey": "gray",
+    "mould": "mold",
+    "moulds": "mold",
+    "sulphur": "sulfur",
+    "colour": "color",
+    "fibre": "fiber",
+    "oidium": "oidium",
+}
+_IRREGULAR = {
+    "leaves": "leaf",
+    "leafs": "leaf",
+    "viruses": "virus",
+    "larvae": "larva",
+    "fungi": "fungus",
+    "bacteria": "bacterium",
+    "mice": "mouse",
+    "species": "species",
+}
 # Words that end in s and are no plural; cutting them would only make them ugly in a report.
 _KEEP_S = ("ss", "us", "is", "as", "os")
 
@@ -84,3 +100,20 @@ def distance(one: str, other: str, limit: int) -> int:
         if min(row) > limit:
             return limit + 1
     return row[-1]
+
+
+def cuts_of(word: str, depth: int) -> set[str]:
+    """The word and all that is left of it when up to `depth` letters go."""
+    cuts = {word}
+    for _ in range(depth):
+        cuts |= {cut[:i] + cut[i + 1 :] for cut in cuts for i in range(len(cut))}
+    return cuts
+
+
+def typo_index(words: Iterable[str], depth_of: Callable[[str], int]) -> dict[str, list[str]]:
+    """Words by what is left of them when letters go: a typo leaves the same rest."""
+    index: dict[str, list[str]] = {}
+    for word in sorted(words):
+        for cut in cuts_of(word, depth_of(word)):
+            index.setdefault(cut, []).append(word)
+    return index

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 
-from catalog.folder_words import Chunk, chunks_of, distance, words_of
+from catalog.folder_words import Chunk, chunks_of, cuts_of, distance, typo_index, words_of
 from catalog.name_tables import condition_rows, species_rows, word_lists
 
 MAX_SPAN_WORDS = 9
@@ -83,7 +83,8 @@ class Lexicon:
         self._dropped = frozenset(lists["grammar"])
         self._phrases: dict[str, tuple[Meaning, ...]] = {}
         self._vocabulary: set[str] = set()
-        self._noise = frozenset(lists["noise"]) | frozenset(lists["organ"])
+        self._plain = frozenset(lists["noise"]) | frozenset(lists["plain"])
+        self._noise = self._plain | frozenset(lists["organ"])
         self._leaf = frozenset(lists["leaf"])
         for word in self._noise:
             self._add(word, (word,), Meaning(_NOISE, word))
@@ -96,8 +97,12 @@ class Lexicon:
 
     def words(self, text: str) -> list[Word]:
         """The words of `text` as the tables spell them; grammar words are left out."""
-        return [word for chunk in chunks_of(text) for word in self._words_in(chunk)
-                if word.text not in self._dropped]
+        return [
+            word
+            for chunk in chunks_of(text)
+            for word in self._words_in(chunk)
+            if word.text not in self._dropped
+        ]
 
     def cover(self, words: Sequence[Word]) -> list[Span]:
         """The spans that explain `words` best: most letters in the longest phrases."""
@@ -171,9 +176,12 @@ class Lexicon:
                 self._add(key, words, meaning)
 
     def _variants(self, words: tuple[str, ...]) -> Iterable[str]:
-        """Keys without `leaf` and `disease`, and in other word orders."""
-        short = tuple(w for w in words if w not in self._leaf and w != "disease")
-        if short and short != words and len("".join(short)) >= 4:
+        """Keys without `leaf`, and in other word orders.
+
+        At least two words stay: `leaf drop` must not make a name of `drop`.
+        """
+        short = tuple(w for w in words if w not in self._leaf)
+        if len(short) > 1 and short != words:
             yield "".join(short)
         if 2 <= len(short) <= 3:
             yield from ("".join(one) for one in permutations(short) if one != short)
@@ -215,16 +223,12 @@ class Lexicon:
         for stop in range(3, len(word) + 1):
             for start in range(max(0, stop - 20), stop - 2):
                 head, piece = best[start], word[start:stop]
-                if head is None or piece in self._noise or piece not in self._breakable:
+                if head is None or piece in self._noise or piece not in self._vocabulary:
                     continue
                 if best[stop] is None or len(head) + 1 < len(best[stop] or []):
                     best[stop] = [*head, piece]
         parts = best[-1] or []
         return parts if len(parts) <= 4 else []
-
-    @property
-    def _breakable(self) -> set[str]:
-        return self._vocabulary
 
     def _corrected(self, word: str) -> Word:
         near = self._near(word) if len(word) >= MIN_FUZZY_LETTERS else []
@@ -236,10 +240,17 @@ class Lexicon:
 
     def _near(self, word: str) -> list[str]:
         """Words of the tables at the least distance: 1, or 2 for a long word."""
-        limit = 2 if len(word) >= TWO_TYPO_LETTERS else 1
+        limit = _max_typos(word)
         if not self._typos:
-            self._typos = _typo_index(self._vocabulary)
-        pool = {w for cut in _cuts(word, limit) for w in self._typos.get(cut, ())}
+            long_enough = (w for w in self._vocabulary if len(w) >= MIN_FUZZY_LETTERS)
+            self._typos = typo_index(long_enough, _max_typos)
+        # The first letter is seldom the wrong one: moonflower is no cornflower.
+        pool = {
+            other
+            for cut in cuts_of(word, limit)
+            for other in self._typos.get(cut, ())
+            if other[0] == word[0]
+        }
         ranked = [(distance(word, other, limit), other) for other in pool]
         least = min((d for d, _ in ranked), default=limit + 1)
         return sorted(other for d, other in ranked if d == least) if least <= limit else []
@@ -266,7 +277,8 @@ class Lexicon:
         return Span(start, stop, meanings, _score(kept) - 2) if meanings else None
 
     def _soft(self, text: str) -> bool:
-        return len(text) == 1 or text in self._leaf or text in self._noise
+        """Whether a name may have the word in its midst: bacterial leaf spot."""
+        return len(text) == 1 or text in self._leaf or text in self._plain
 
 
 @cache
@@ -275,24 +287,10 @@ def lexicon() -> Lexicon:
     return Lexicon()
 
 
+def _max_typos(word: str) -> int:
+    return 2 if len(word) >= TWO_TYPO_LETTERS else 1
+
+
 def _score(texts: list[str]) -> int:
     # The bonus lets `citrus greening` as one name beat citrus and greening apart.
     return sum(map(len, texts)) + 4 * (len(texts) - 1)
-
-
-def _cuts(word: str, depth: int) -> set[str]:
-    """The word and all that is left of it when up to `depth` letters go."""
-    cuts = {word}
-    for _ in range(depth):
-        cuts |= {cut[:i] + cut[i + 1 :] for cut in cuts for i in range(len(cut))}
-    return cuts
-
-
-def _typo_index(words: Iterable[str]) -> dict[str, list[str]]:
-    """Words by what is left of them when letters go: a typo leaves the same rest."""
-    index: dict[str, list[str]] = {}
-    for word in sorted(words):
-        if len(word) >= MIN_FUZZY_LETTERS:
-            for cut in _cuts(word, 2 if len(word) >= TWO_TYPO_LETTERS else 1):
-                index.setdefault(cut, []).append(word)
-    return index

@@ -68,7 +68,9 @@ def test_names_and_cause_come_from_the_tables() -> None:
 
 def test_ids_outside_the_tables_get_readable_names() -> None:
     assert LabelTree.from_pairs([("moon_flower", "blue_haze")]).species == (
-        Species("moon_flower", "Moon flower", "", (Condition("blue_haze", "Blue haze", "unknown"),)),
+        Species(
+            "moon_flower", "Moon flower", "", (Condition("blue_haze", "Blue haze", "unknown"),)
+        ),
     )
 
 
@@ -143,7 +145,10 @@ def _entry(species_id: str, *condition_ids: str) -> dict[str, object]:
         ([], 'the label tree must be an object with a list under "species"'),
         ({"species": {}}, 'the label tree must be an object with a list under "species"'),
         ({"species": ["apple"]}, 'species\\[0\\] must be an object with a text under "species_id"'),
-        ({"species": [_entry("Apple", "scab")]}, "species\\[0\\]: species id 'Apple' is not a slug"),
+        (
+            {"species": [_entry("Apple", "scab")]},
+            "species\\[0\\]: species id 'Apple' is not a slug",
+        ),
         ({"species": [_entry("apple")]}, "species\\[0\\] \\(apple\\) has no condition"),
         (
             {"species": [_entry("pear", "scab"), _entry("apple", "scab")]},
@@ -175,7 +180,9 @@ def test_the_tables_are_broad_and_every_cause_is_a_known_one() -> None:
 
 
 def test_the_conditions_that_code_names_are_in_the_table() -> None:
-    causes = {i: condition_rows()[i].cause for i in ("healthy", "unknown", "background", "diseased")}
+    causes = {
+        i: condition_rows()[i].cause for i in ("healthy", "unknown", "background", "diseased")
+    }
     assert causes == {
         "healthy": "none",
         "unknown": "unknown",
