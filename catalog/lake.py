@@ -103,8 +103,10 @@ def define_views(connection: duckdb.DuckDBPyConnection) -> None:
 def _attach(path: Path, options: list[str]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(f"LOAD {_quote(_extension_path())}")
-    # The catalog remembers where its Parquet was; the override lets a lake be moved as a folder.
-    options = [f"DATA_PATH {_quote(str(path / 'catalog'))}", "OVERRIDE_DATA_PATH true", *options]
+    # The catalog remembers where its Parquet was, in full, so that DuckDB finds it from any folder;
+    # the override lets a lake be moved as a folder.
+    data_path = _quote(str(path.resolve() / "catalog"))
+    options = [f"DATA_PATH {data_path}", "OVERRIDE_DATA_PATH true", *options]
     target = _quote(f"ducklake:{path / CATALOG_NAME}")
     try:
         connection.execute(f"ATTACH {target} AS lake ({', '.join(options)})")

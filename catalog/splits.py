@@ -80,7 +80,11 @@ def _present_split(group: Sequence[Member]) -> str | None:
 def _fill(
     group_ids: Sequence[str], groups: dict[str, list[Member]], group_split: dict[str, str | None]
 ) -> None:
-    """Give every group of one class that has no split the one that lacks most, in hash order."""
+    """Give every group of one class that has no split the one that lacks most.
+
+    A split that has nothing of the class yet comes first when the groups run out, so that every
+    class of MIN_GROUPS is in all three.
+    """
     counts = dict.fromkeys(SHARES, 0)
     for group_id in group_ids:
         split = group_split[group_id]
@@ -89,9 +93,12 @@ def _fill(
     # Large groups first, so that the small ones can even out; then by content, never by order.
     fresh = [g for g in group_ids if group_split[g] is None]
     fresh.sort(key=lambda g: (-len(groups[g]), _content_hash(groups[g])))
-    for group_id in fresh:
+    for position, group_id in enumerate(fresh):
         total = sum(counts.values()) + len(groups[group_id])
-        split = max(SHARES, key=lambda name: SHARES[name] * total - counts[name])
+        empty = [name for name in SHARES if not counts[name]]
+        open_splits = empty if len(empty) >= len(fresh) - position else list(SHARES)
+        lacks = {name: SHARES[name] * total - counts[name] for name in open_splits}
+        split = max(lacks, key=lacks.__getitem__)
         group_split[group_id] = split
         counts[split] += len(groups[group_id])
 

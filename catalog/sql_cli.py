@@ -39,10 +39,10 @@ def run_sql(args: argparse.Namespace) -> int:
             return 0
         try:
             answer = lake.connection.sql(args.query)
+            if answer is not None:
+                _print(answer, args.format)  # runs it; a cast may fail only now
         except duckdb.Error as error:
             raise UsageError(f"{error}".strip()) from None
-        if answer is not None:
-            _print(answer, args.format)
     return 0
 
 
@@ -73,8 +73,9 @@ def _print(answer: duckdb.DuckDBPyRelation, output: str) -> None:
         import csv
 
         writer = csv.writer(sys.stdout, lineterminator="\n")
+        rows = answer.fetchall()
         writer.writerow(answer.columns)
-        writer.writerows(answer.fetchall())
+        writer.writerows(rows)
     else:
         import json
 

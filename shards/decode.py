@@ -140,7 +140,8 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
         # strict: a warning of libjpeg-turbo is damage that one can see.
         return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True))
     except ValueError as error:
-        reason = "truncated" if "premature end" in str(error).lower() else "corrupt"
+        # "Premature end of data segment" is damage within the file.
+        reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
         raise DecodeError(reason, str(error).strip()) from error
 
 
@@ -148,6 +149,8 @@ def _decode_other(data: bytes) -> np.ndarray:
     try:
         with _open(data) as image:
             image.load()
+            if image.mode.startswith("I"):  # 16-bit grey, which Pillow clips instead of scaling
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             if image.has_transparency_data:
                 canvas = Image.new("RGBA", image.size, "white")
                 image = Image.alpha_composite(canvas, image.convert("RGBA"))

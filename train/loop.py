@@ -23,7 +23,7 @@ from train.classifier import Classifier
 from train.hierarchy import hierarchical_loss
 from train.metrics import Predictions, figures
 from train.recipes import Recipe
-from train.speed import affordable_epochs, faster_precision
+from train.speed import affordable_epochs, choose_precision
 
 HEAD_STEPS = 300
 HEAD_BATCH = 512
@@ -104,9 +104,9 @@ class Training:
 def fit(training: Training) -> dict[str, float | int]:
     """Train; leaves the best averaged weights in `training.model`. Returns their val figures."""
     torch.manual_seed(training.recipe.seed)
-    training.precision = faster_precision(training)
+    rate = choose_precision(training)
     fit_heads(training)
-    return fine_tune(training, affordable_epochs(training))
+    return fine_tune(training, affordable_epochs(training, rate))
 
 
 def fit_heads(training: Training) -> None:

@@ -58,7 +58,7 @@ def cpu() -> Recipe:
     just train cpu
     """
     return Recipe(
-        name="cpu", backbone=LITE0, device="cpu", minutes=35, train_size=192, eval_size=224
+        name="cpu", backbone=LITE0, device="cpu", minutes=30, train_size=192, eval_size=224
     )
 
 

@@ -16,6 +16,7 @@ from shards.select import select
 from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.loop import Row, Training, fit
+from train.metrics import no_plant_mask
 from train.recipes import Recipe
 from train.run_folder import append_row, finish_run, start_run
 
@@ -30,6 +31,11 @@ def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
     tree, snapshot = label_tree(lake.connection), lake.snapshot
     train = select(lake, "split = 'train'", tree)
     val = select(lake, "split = 'val'", tree)
+    if no_plant_mask(val.class_index, tree).all():
+        raise UsageError(
+            f"{lake.path}: val holds no picture of a plant, so nothing could be judged. "
+            "Add pictures to the classes. Nothing was written."
+        )
     backbone = load_backbone(recipe.backbone)
     path = start_run(runs, recipe, tree, lake.path, snapshot, backbone.weights)
     print(
