@@ -16,7 +16,7 @@ leaflake := bin / "leaflake"
 # show this menu
 [private]
 default:
-    @just --justfile {{ quote(justfile()) }} --list --unsorted
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
 # install everything into .venv (`just torch_index=URL setup` for a ROCm or CUDA build of PyTorch)
 setup:
@@ -124,3 +124,7 @@ serve *ARGS: setup
 # name species and condition of pictures
 classify +PICTURES: setup
     @{{ leaflake }} classify --bundle {{ bundle }} --verbose --image {{ PICTURES }}
+
+# time one answer: PyTorch against the bundle's float32 and INT8 files
+bench-answer RUN BUNDLE=bundle: setup
+    {{ bin }}/python -m export.bench_answer {{ RUN }} {{ BUNDLE }}

