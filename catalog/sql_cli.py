@@ -33,17 +33,27 @@ def run_sql(args: argparse.Namespace) -> int:
     from catalog.lake import open_lake
     from leaflake import UsageError
 
-    with open_lake(args.lake, read_only=args.query is None, at=args.at) as lake:
-        if args.query is None:
-            print(describe(lake.connection))
-            return 0
-        try:
-            answer = lake.connection.sql(args.query)
-            if answer is not None:
-                _print(answer, args.format)  # runs it; a cast may fail only now
-        except duckdb.Error as error:
-            raise UsageError(f"{error}".strip()) from None
+    try:
+        writes = args.query is not None and _writes(args.query)
+        with open_lake(args.lake, read_only=not writes, at=args.at) as lake:
+            if args.query is None:
+                print(describe(lake.connection))
+            elif writes:
+                with lake.commit(args.query) as connection:
+                    connection.execute(args.query)
+            else:
+                _print(lake.connection.sql(args.query), args.format)
+    except duckdb.Error as error:
+        raise UsageError(" ".join(str(error).split())) from None
     return 0
+
+
+def _writes(query: str) -> bool:
+    """Whether the query is more than a question; only then the lake is opened for writing."""
+    import duckdb
+
+    asks = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+    return any(statement.type not in asks for statement in duckdb.extract_statements(query))
 
 
 def describe(connection: duckdb.DuckDBPyConnection) -> str:
