@@ -35,24 +35,29 @@ def fit_temperatures(predictions: Predictions, tree: LabelTree) -> tuple[float, 
 def answer_threshold(probability: np.ndarray, is_right: np.ndarray) -> float:
     """The least probability from which on answers are right in TARGET_ACCURACY of cases.
 
-    `probability` float (N,) of each best guess, `is_right` bool (N,). With too few pictures to
-    tell, or an accuracy that is never reached, 0.99: seldom an answer rather than a wrong one.
+    `probability` float (N,) of each best guess, calibrated; `is_right` bool (N,). At most
+    TARGET_ACCURACY itself: a calibrated model keeps that promise by its own word, also where val
+    is too small, or too easy, to show it.
     """
     order = np.argsort(-probability, kind="stable")
     accuracy = np.cumsum(is_right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero((accuracy >= TARGET_ACCURACY) & (np.arange(len(order)) >= MIN_ANSWERS))
-    return float(probability[order[enough[-1]]]) if len(enough) else 0.99
+    shown = float(probability[order[enough[-1]]]) if len(enough) else TARGET_ACCURACY
+    return min(shown, TARGET_ACCURACY)
 
 
 def fit_thresholds(predictions: Predictions, tree: LabelTree) -> dict[str, float]:
-    """Thresholds of p(species) and p(species, condition), from calibrated predictions."""
+    """Thresholds of p(species) and p(species, condition), from calibrated predictions.
+
+    Where a condition is answered its species is answered too, so the species' threshold is never
+    the higher one.
+    """
     truth = np.array(tree.class_species())[predictions.class_index]
     species_right = predictions.species.argmax(axis=1) == truth
     joint_right = predictions.joint.argmax(axis=1) == predictions.class_index
-    return {
-        "species": answer_threshold(np.exp(predictions.species.max(axis=1)), species_right),
-        "condition": answer_threshold(np.exp(predictions.joint.max(axis=1)), joint_right),
-    }
+    species = answer_threshold(np.exp(predictions.species.max(axis=1)), species_right)
+    condition = answer_threshold(np.exp(predictions.joint.max(axis=1)), joint_right)
+    return {"species": min(species, condition), "condition": condition}
 
 
 def _best_temperature(log_probs: np.ndarray, truth: np.ndarray) -> float:

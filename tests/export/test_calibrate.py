@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from catalog.taxonomy import LabelTree
-from export.calibrate import answer_threshold, fit_temperatures
+from export.calibrate import answer_threshold, fit_temperatures, fit_thresholds
 from train.metrics import Predictions
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust"), ("corn", "healthy")])
@@ -15,12 +15,25 @@ def test_threshold_is_the_least_probability_whose_answers_are_right_often_enough
     assert answer_threshold(probability, is_right) == 0.8
 
 
-def test_too_few_pictures_give_a_threshold_that_is_seldom_reached():
-    assert answer_threshold(np.array([0.9, 0.8]), np.array([True, True])) == 0.99
+def test_too_few_pictures_leave_it_to_the_calibrated_probability():
+    assert answer_threshold(np.array([0.9, 0.8]), np.array([True, True])) == 0.95
 
 
-def test_an_accuracy_that_is_never_reached_gives_the_same():
-    assert answer_threshold(np.full(100, 0.9), np.zeros(100, dtype=bool)) == 0.99
+def test_an_accuracy_that_is_never_reached_does_too():
+    assert answer_threshold(np.full(100, 0.9), np.zeros(100, dtype=bool)) == 0.95
+
+
+def test_an_easy_val_does_not_ask_for_more_than_the_target():
+    assert answer_threshold(np.full(100, 0.999), np.ones(100, dtype=bool)) == 0.95
+
+
+def test_a_species_is_never_asked_for_more_than_its_condition():
+    # All are right, so each rank alone would ask for its own least probability, 0.95 and 0.6014.
+    species = np.log(np.array([[0.97, 0.03]] * 100))
+    condition = np.log(np.array([[0.62, 0.38, 1.0]] * 100))
+    joint = condition + species[:, [0, 0, 1]]
+    found = Predictions(species, condition, joint, np.array([0] * 100))
+    assert fit_thresholds(found, TREE) == pytest.approx({"species": 0.6014, "condition": 0.6014})
 
 
 def test_temperature_of_an_overconfident_model_brings_confidence_down_to_accuracy():
