@@ -1,8 +1,11 @@
-"""The whole path on drawn pictures: folders, lake, run, bundle, and one answer everywhere."""
+"""The whole path, by the README's own commands: folders, lake, run, bundle, and one answer."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -10,55 +13,93 @@ import onnxruntime
 import pytest
 
 from export.manifest import read_manifest
-from leaflake import main
+from leaflake import COMMANDS
 from shards.decode import decode_image
 
-pytestmark = pytest.mark.slow
+CODE = Path(__file__).parents[1]
+README = (CODE / "README.md").read_text(encoding="utf-8")
+
+SHORTER = {
+    "leaflake draw ": "leaflake draw --pictures 5 ",
+    "--minutes 3": "--epochs 1",
+    "leaflake serve ": "leaflake serve --port 0 --idle-stop-s 1 ",
+}
+"""What the test changes in the README's commands, to be quick and to end."""
 
 
-def leaflake(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess:
+def leaflake(
+    *arguments: object, folder: Path = CODE, stdin: bytes | None = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "leaflake", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(CODE)},
         input=stdin,
         capture_output=True,
         check=False,
-        cwd=Path(__file__).parents[1],
+    )
+
+
+def readme_commands() -> list[str]:
+    """Every `$ leaflake ...` line of the README, in order."""
+    return re.findall(r"^\$ (leaflake .*)$", README, re.MULTILINE)
+
+
+def run_in_shell(command: str, folder: Path) -> subprocess.CompletedProcess:
+    """One line in bash, with `leaflake` as this very code."""
+    define = f'leaflake() {{ PYTHONPATH="{CODE}" "{sys.executable}" -m leaflake "$@"; }}\n'
+    return subprocess.run(
+        ["bash", "-c", define + command], cwd=folder, capture_output=True, check=False
     )
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """Every stage's output in one folder, made once."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    assert main(["draw", "--out", str(folder / "pictures"), "--pictures", "5"]) == 0
-    assert main(["ingest", str(folder / "pictures"), "--lake", str(folder / "lake")]) == 0
-    train = ["train", "cpu", "--lake", str(folder / "lake"), "--out", str(folder / "runs")]
-    assert main([*train, "--epochs", "1"]) == 0
-    (run,) = (folder / "runs").iterdir()
-    run.rename(folder / "run")
-    assert main(["evaluate", str(folder / "run")]) == 0
-    assert main(["export", str(folder / "run"), "--out", str(folder / "bundle")]) == 0
-    return folder
+def tour(tmp_path_factory) -> Path:
+    """The README's tour, run command by command in an empty folder; what it made."""
+    folder = tmp_path_factory.mktemp("tour")
+    for command in readme_commands():
+        for long, short in SHORTER.items():
+            command = command.replace(long, short)
+        done = run_in_shell(command, folder)
+        assert done.returncode == 0, f"{command}\n{done.stderr.decode()}"
+        assert done.stdout, f"{command} printed nothing"
+    return folder / "demo/drawn"
 
 
-def test_run_folder_holds_settings_rows_weights_and_figures(path):
-    names = sorted(p.name for p in (path / "run").iterdir())
-    assert names == [
+@pytest.fixture(scope="module")
+def run(tour) -> Path:
+    (only,) = (tour / "runs").iterdir()
+    return only
+
+
+def test_readme_shows_every_command_of_the_console():
+    assert {command.split()[1] for command in readme_commands()} == set(COMMANDS)
+
+
+def test_readme_names_every_recipe_of_the_menu_and_no_other():
+    menu = (CODE / "justfile").read_text(encoding="utf-8")
+    recipes = set(re.findall(r"^([a-z][a-z-]*)\b[^:\n]*:(?!=)", menu, re.MULTILINE)) - {"default"}
+    named = set(re.findall(r"just (?:\w+=\S+ )?([a-z][a-z-]*)", README))
+    assert named == recipes
+
+
+def test_run_folder_holds_settings_rows_weights_and_figures(run):
+    assert sorted(p.name for p in run.iterdir()) == [
         "best.safetensors",
         "config.json",
         "evaluation.json",
         "metrics.json",
         "metrics.jsonl",
     ]
-    stages = [json.loads(line)["stage"] for line in (path / "run/metrics.jsonl").open()]
-    assert stages == ["pictures/s", "heads", "fine-tune"]
-    evaluation = json.loads((path / "run/evaluation.json").read_text())
+    rows = (run / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(row)["stage"] for row in rows] == ["pictures/s", "heads", "fine-tune"]
+    evaluation = json.loads((run / "evaluation.json").read_text())
     # 19 classes of drawings that differ plainly; chance is one in seven.
     assert evaluation["all"]["species_top1"] > 0.5
 
 
-def test_int8_is_under_a_third_of_the_size_and_never_the_default_if_it_lost_accuracy(path):
-    manifest = read_manifest(path / "bundle")
+def test_int8_is_under_a_third_of_the_size_and_the_default_only_if_it_kept_its_accuracy(tour):
+    manifest = read_manifest(tour / "bundle")
     fp32, int8 = (manifest.files[f"server.{kind}.onnx"]["bytes"] for kind in ("fp32", "int8"))
     assert int8 < fp32 / 3
     val = manifest.provenance["files"]
@@ -66,30 +107,75 @@ def test_int8_is_under_a_third_of_the_size_and_never_the_default_if_it_lost_accu
     assert manifest.default == ("server.int8.onnx" if drop <= 0.005 else "server.fp32.onnx")
 
 
-def test_command_line_and_a_hand_opened_graph_give_the_same_probabilities(path):
-    picture = next((path / "pictures").glob("Tomato*/*.jpg"))
-    answer = leaflake("classify", "--image", picture, "--bundle", path / "bundle", "--json")
-    piped = leaflake("classify", "--bundle", path / "bundle", "--json", stdin=picture.read_bytes())
-    assert (answer.returncode, piped.returncode) == (0, 0)
-    said, said_piped = json.loads(answer.stdout), json.loads(piped.stdout)
-    manifest = read_manifest(path / "bundle")
-    session = onnxruntime.InferenceSession(path / "bundle" / manifest.default)
-    image = decode_image(picture.read_bytes())
-    joint = np.exp(session.run(["joint_log_probs"], {"image": image})[0])
-    best = np.sort(joint)[::-1][: len(said["candidates"])]
-    for found in (said, said_piped):
-        assert [c["probability"] for c in found["candidates"]] == pytest.approx(best, abs=1e-3)
+def test_command_line_both_uploads_and_a_hand_opened_graph_give_the_same_probabilities(tour):
+    picture = next((tour / "pictures").glob("Tomato*/*.jpg"))
+    data = picture.read_bytes()
+    bundle = tour / "bundle"
+    named = leaflake("classify", "--image", picture, "--bundle", bundle, "--json")
+    piped = leaflake("classify", "--bundle", bundle, "--json", stdin=data)
+    answers = [json.loads(named.stdout), json.loads(piped.stdout), *uploads(bundle, data)]
+
+    session = onnxruntime.InferenceSession(bundle / read_manifest(bundle).default)
+    joint = np.exp(session.run(["joint_log_probs"], {"image": decode_image(data)})[0])
+    best = np.sort(joint)[::-1][:5]
+    assert len(answers) == 4
+    for answer in answers:
+        found = [candidate["probability"] for candidate in answer["candidates"]]
+        assert found == pytest.approx(best, abs=1e-3)
+        assert answer["answer"] == answers[0]["answer"]
 
 
-def test_reuse_names_the_finished_run_and_trains_nothing(path, tmp_path):
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    (runs / "cpu-20200101-000000").symlink_to(path / "run")
-    again = leaflake(
-        "train", "cpu", "--lake", path / "lake", "--out", runs, "--epochs", 1, "--reuse"
+def uploads(bundle: Path, data: bytes) -> list[dict]:
+    """The server's answers to the bytes as the body, and as a form's field."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "leaflake", "serve", bundle, "--port", "0"],
+        cwd=CODE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert again.returncode == 0
-    assert again.stdout.decode().split() == [str(runs / "cpu-20200101-000000")]
+    try:
+        assert server.stdout
+        url = server.stdout.readline().split()[-1] + "api/predict"
+        form = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        form += data + b"\r\n--b--\r\n"
+        requests = [
+            urllib.request.Request(url, data, {"Content-Type": "application/octet-stream"}),
+            urllib.request.Request(url, form, {"Content-Type": "multipart/form-data; boundary=b"}),
+        ]
+        return [json.load(urllib.request.urlopen(request, timeout=30)) for request in requests]
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_reuse_names_the_finished_run_and_trains_nothing(tour, run):
+    again = leaflake(
+        *("train", "cpu", "--lake", tour / "lake", "--out", tour / "runs"),
+        *("--epochs", 1, "--reuse"),
+    )
+    assert (again.returncode, again.stdout.decode()) == (0, f"{run}\n")
+    assert list((tour / "runs").iterdir()) == [run]
+
+
+def test_export_refuses_to_replace_a_folder_that_is_no_bundle(run, tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    refused = leaflake("export", run, "--out", tmp_path)
+    assert refused.returncode == 2
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_bundle_of_another_version_and_a_text_as_a_picture_are_refused(tour, tmp_path):
+    (tmp_path / "text.jpg").write_text("not a picture")
+    text = leaflake("classify", "--bundle", tour / "bundle", "--image", tmp_path / "text.jpg")
+    assert (text.returncode, text.stdout) == (2, b"")
+    assert "not a picture" in text.stderr.decode()
+
+    manifest = json.loads((tour / "bundle/model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**manifest, "format_version": 99}))
+    for command in (["classify", "--image", "text.jpg", "--bundle"], ["serve"]):
+        refused = leaflake(*command, tmp_path, folder=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, b"")
+        assert "bundle format 99" in refused.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -109,23 +195,9 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(tmp_path, argum
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.jpg").write_text("not a picture")
     before = sorted(tmp_path.rglob("*"))
-    found = subprocess.run(
-        [sys.executable, "-m", "leaflake", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-    assert found.returncode == 2
-    assert sentence in found.stderr
-    assert found.stderr.count("\n") == 1
-    assert found.stdout == ""
+    refused = leaflake(*arguments, folder=tmp_path)
+    said = refused.stderr.decode()
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert sentence in said
+    assert said.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_export_refuses_to_replace_a_folder_that_is_no_bundle(path, tmp_path):
-    (tmp_path / "thesis.txt").write_text("precious")
-    found = leaflake("export", path / "run", "--out", tmp_path)
-    assert found.returncode == 2
-    assert (tmp_path / "thesis.txt").read_text() == "precious"

@@ -1,0 +1,205 @@
+"""The lake: opening, snapshots, time travel, views, and plain DuckDB as a reader."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog.lake import Lake, create_lake, open_lake
+from leaflake import UsageError
+
+TABLES = ["folders", "ingests", "rejections", "samples"]
+VIEWS = [
+    "conditions",
+    "conflicts",
+    "duplicates",
+    "label_review",
+    "rejections_by_reason",
+    "species",
+    "split_leaks",
+    "unsplit",
+]
+
+
+def add_samples(lake: Lake, *keys: str, split: str | None = None) -> None:
+    with lake.commit(f"add {len(keys)}") as connection:
+        connection.execute(
+            'INSERT INTO samples ("key", species, "condition", split, group_id, sha256, status) '
+            "SELECT k, 'tomato', 'healthy', $split, 'group ' || k, 'sha ' || k, 'ok' "
+            "FROM unnest($keys) AS given(k)",
+            {"keys": list(keys), "split": split},
+        )
+
+
+def keys(lake: Lake) -> list[str]:
+    return [row[0] for row in lake.connection.sql('SELECT "key" FROM samples ORDER BY 1').fetchall()]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    """A lake of three snapshots: empty, then a and b, then c."""
+    path = tmp_path_factory.mktemp("lake") / "lake"
+    with create_lake(path) as lake:
+        add_samples(lake, "a", "b")
+        add_samples(lake, "c")
+    return path
+
+
+@pytest.fixture
+def path(template, tmp_path) -> Path:
+    """A copy of it for one test, at a path that has to be quoted."""
+    return shutil.copytree(template, tmp_path / "it's a lake")
+
+
+def test_a_folder_without_a_catalog_is_not_a_lake(tmp_path) -> None:
+    with pytest.raises(UsageError) as refused:
+        open_lake(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}: not a lake, there is no catalog.ducklake in it. "
+        "Name a folder that `leaflake ingest` made. Nothing was written."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_something_else_cannot_be_opened(tmp_path) -> None:
+    (tmp_path / "catalog.ducklake").write_text("not a database, whatever its name says\n" * 200)
+    with pytest.raises(UsageError, match="catalog.ducklake: DuckDB cannot open it: "):
+        open_lake(tmp_path)
+
+
+def test_a_new_lake_has_every_table_and_view_and_no_rows(tmp_path) -> None:
+    with create_lake(tmp_path / "lake") as lake:
+        ask = lake.connection.sql
+        found = ask("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY 1")
+        assert [name for (name,) in found.fetchall()] == TABLES
+        found = ask(
+            "SELECT view_name FROM duckdb_views() "
+            "WHERE database_name = 'lake' AND NOT internal ORDER BY 1"
+        )
+        assert [name for (name,) in found.fetchall()] == VIEWS
+        assert [ask(f"FROM {name}").fetchall() for name in TABLES + VIEWS] == [[]] * 12
+        assert lake.snapshot == 1
+
+
+def test_creating_a_lake_again_keeps_what_is_in_it(path) -> None:
+    with create_lake(path) as lake:
+        assert (lake.snapshot, keys(lake)) == (3, ["a", "b", "c"])
+
+
+def test_an_older_snapshot_is_read_as_it_was(path) -> None:
+    seen = {}
+    for snapshot in (1, 2, 3):
+        with open_lake(path, at=snapshot) as lake:
+            seen[lake.snapshot] = keys(lake)
+    assert seen == {1: [], 2: ["a", "b"], 3: ["a", "b", "c"]}
+
+
+def test_an_update_leaves_the_older_snapshot_as_it_was(path) -> None:
+    with open_lake(path, read_only=False) as lake, lake.commit("to val") as connection:
+        connection.execute("UPDATE samples SET split = 'val'")
+    splits = {}
+    for snapshot in (3, 4):
+        with open_lake(path, at=snapshot) as lake:
+            splits[snapshot] = lake.connection.sql("SELECT DISTINCT split FROM samples").fetchall()
+    assert splits == {3: [(None,)], 4: [("val",)]}
+
+
+@pytest.mark.parametrize("snapshot", [4, 99, -1])
+def test_an_unknown_snapshot_is_refused(path, snapshot) -> None:
+    with pytest.raises(UsageError, match=str(snapshot)):
+        open_lake(path, at=snapshot)
+
+
+def test_a_commit_carries_its_message(path) -> None:
+    with open_lake(path) as lake:
+        rows = lake.connection.sql(
+            "SELECT snapshot_id, author, commit_message FROM lake.snapshots() ORDER BY 1"
+        ).fetchall()
+    assert rows[1:] == [
+        (1, "leaflake", "empty lake"),
+        (2, "leaflake", "add 2"),
+        (3, "leaflake", "add 1"),
+    ]
+
+
+def test_a_commit_that_raises_leaves_nothing(path) -> None:
+    with open_lake(path, read_only=False) as lake:
+        with pytest.raises(KeyboardInterrupt), lake.commit("half") as connection:
+            connection.execute("DELETE FROM samples")
+            raise KeyboardInterrupt
+        assert (lake.snapshot, keys(lake)) == (3, ["a", "b", "c"])
+    with open_lake(path) as lake:
+        assert (lake.snapshot, keys(lake)) == (3, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("options", [{}, {"at": 3}, {"at": 3, "read_only": False}])
+def test_a_reader_cannot_write(path, options) -> None:
+    with open_lake(path, **options) as lake, pytest.raises(duckdb.Error, match="read-only"):
+        lake.connection.execute("DELETE FROM samples")
+
+
+def test_two_readers_at_once(path) -> None:
+    with open_lake(path) as one, open_lake(path, at=2) as other:
+        assert (keys(one), keys(other)) == (["a", "b", "c"], ["a", "b"])
+
+
+def many_in_parquet(path: Path) -> None:
+    """More rows than DuckLake keeps inside its own database."""
+    with create_lake(path) as lake:
+        add_samples(lake, *(f"{number:03d}" for number in range(50)))
+        assert sorted(path.glob("catalog/**/samples/*.parquet")) != []
+
+
+def test_a_moved_lake_still_opens(tmp_path) -> None:
+    many_in_parquet(tmp_path / "old")
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "old").rename(tmp_path / "elsewhere/new")
+    with open_lake(moved, read_only=False) as lake:
+        assert len(keys(lake)) == 50
+        add_samples(lake, *(f"later {number:03d}" for number in range(50)))
+        assert len(keys(lake)) == 100
+    assert not (tmp_path / "old").exists()
+
+
+def test_plain_duckdb_reads_a_lake_that_was_made_under_a_relative_path(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    many_in_parquet(Path("lake"))
+    monkeypatch.chdir("/")
+    extensions = Path(pytest.importorskip("duckdb_extension_ducklake").__file__).parent
+    extension = next(extensions.glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension"))
+    with duckdb.connect() as connection:
+        connection.execute(f"LOAD '{extension}'")
+        connection.execute(f"ATTACH 'ducklake:{tmp_path}/lake/catalog.ducklake' AS lake")
+        connection.execute("USE lake")
+        assert connection.sql("SELECT count(*) FROM samples").fetchall() == [(50,)]
+        assert connection.sql("SELECT species, pictures FROM species").fetchall() == [("tomato", 50)]
+
+
+def test_where_the_tar_of_a_shard_lies(path) -> None:
+    with open_lake(path) as lake:
+        assert lake.shard_path(17) == path / "shards/000017.tar"
+
+
+def test_a_planted_leak_shows_in_split_leaks(tmp_path) -> None:
+    with create_lake(tmp_path / "lake") as lake:
+        add_samples(lake, "a", "b", "c", split="train")
+        assert lake.connection.sql("FROM split_leaks").fetchall() == []
+        with lake.commit("one group in two splits") as connection:
+            connection.execute("UPDATE samples SET group_id = 'group a' WHERE \"key\" = 'b'")
+            connection.execute("UPDATE samples SET split = 'test' WHERE \"key\" = 'b'")
+        assert lake.connection.sql("FROM split_leaks").fetchall() == [
+            ("group", "group a", ["test", "train"], ["a", "b"])
+        ]
+        with lake.commit("and the same bytes in two") as connection:
+            connection.execute(
+                "UPDATE samples SET sha256 = 'sha a', split = 'val' WHERE \"key\" = 'c'"
+            )
+        assert sorted(lake.connection.sql("FROM split_leaks").fetchall()) == [
+            ("group", "group a", ["test", "train"], ["a", "b"]),
+            ("sha256", "sha a", ["train", "val"], ["a", "c"]),
+        ]

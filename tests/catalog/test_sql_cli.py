@@ -1,0 +1,173 @@
+"""`leaflake sql`: the list of what there is, the output formats, refusals, and changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.lake import create_lake, open_lake
+from leaflake import main
+
+QUESTION = 'SELECT "key", species, width FROM samples ORDER BY 1'
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    """A lake with two samples, in snapshot 2."""
+    path = tmp_path_factory.mktemp("sql") / "lake"
+    with create_lake(path) as lake, lake.commit("two") as connection:
+        connection.execute(
+            'INSERT INTO samples ("key", species, width, split) VALUES '
+            "('000000-00000', 'tomato, cherry', 256, 'train'), ('000000-00001', NULL, 300, 'val')"
+        )
+    return path
+
+
+@pytest.fixture
+def path(template, tmp_path) -> Path:
+    """A copy of it for one test."""
+    return shutil.copytree(template, tmp_path / "lake")
+
+
+@pytest.fixture
+def sql(path, capsys):
+    """sql(*arguments) -> (exit status, standard output, standard error)."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["sql", "--lake", str(path), *arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_table_is_the_usual_format(sql) -> None:
+    status, out, _ = sql(QUESTION)
+    assert status == 0
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines()]
+    assert cells[1:3] == [["key", "species", "width"], ["varchar", "varchar", "int32"]]
+    assert cells[4:6] == [
+        ["000000-00000", "tomato, cherry", "256"],
+        ["000000-00001", "NULL", "300"],
+    ]
+
+
+def test_csv(sql) -> None:
+    expected = 'key,species,width\n000000-00000,"tomato, cherry",256\n000000-00001,,300\n'
+    assert sql("--format", "csv", QUESTION) == (0, expected, "")
+
+
+def test_json_is_one_object_a_line(sql) -> None:
+    status, out, _ = sql("--format", "json", QUESTION)
+    assert status == 0
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"key": "000000-00000", "species": "tomato, cherry", "width": 256},
+        {"key": "000000-00001", "species": None, "width": 300},
+    ]
+
+
+def test_json_writes_times_and_letters_as_text(sql) -> None:
+    question = "SELECT TIMESTAMP '2026-01-31 12:00:00' AS started, 'Kürbis' AS name"
+    assert sql("--format", "json", question)[1] == (
+        '{"started": "2026-01-31 12:00:00", "name": "Kürbis"}\n'
+    )
+
+
+def test_parquet_goes_to_standard_output(path) -> None:
+    ask = [sys.executable, "-m", "leaflake", "sql", "--lake", str(path), "--format", "parquet"]
+    done = subprocess.run([*ask, QUESTION], capture_output=True, check=True)
+    assert pq.read_table(pa.BufferReader(done.stdout)).to_pydict() == {
+        "key": ["000000-00000", "000000-00001"],
+        "species": ["tomato, cherry", None],
+        "width": [256, 300],
+    }
+
+
+def test_no_question_lists_every_table_and_view_with_what_it_is_for(sql) -> None:
+    status, out, _ = sql()
+    assert status == 0
+    listed = [line.split(maxsplit=2) for line in out.split("\n\n")[0].splitlines()]
+    assert [(kind, name) for kind, name, _ in listed] == [
+        ("table", "folders"),
+        ("table", "ingests"),
+        ("table", "rejections"),
+        ("table", "samples"),
+        ("view", "conditions"),
+        ("view", "conflicts"),
+        ("view", "duplicates"),
+        ("view", "label_review"),
+        ("view", "rejections_by_reason"),
+        ("view", "species"),
+        ("view", "split_leaks"),
+        ("view", "unsplit"),
+    ]
+    assert min(len(comment) for _, _, comment in listed) > 20
+
+
+def test_no_question_documents_every_column_of_samples(sql, path) -> None:
+    with open_lake(path) as lake:
+        columns = [f"samples.{name}" for name in lake.connection.sql("FROM samples").columns]
+    documented = [line.split()[0] for line in sql()[1].split("\n\n")[1].splitlines()]
+    assert [name for name in documented if name.startswith("samples.")] == columns
+
+
+def test_a_folder_that_is_no_lake_is_wrong_use(tmp_path, capsys) -> None:
+    for question in ([], ["FROM samples"]):
+        assert main(["sql", "--lake", str(tmp_path), *question]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err == (
+            f"leaflake sql: {tmp_path}: not a lake, there is no catalog.ducklake in it. "
+            "Name a folder that `leaflake ingest` made. Nothing was written.\n"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["table", "csv", "json", "parquet"])
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("SELEC 1", 'Parser Error: syntax error at or near "SELEC"'),
+        ("FROM nothing", "Catalog Error: Table with name nothing does not exist!"),
+        ("SELECT species::INTEGER FROM samples", "Conversion Error: Could not convert"),
+    ],
+)
+def test_a_question_that_fails_is_wrong_use_and_answers_nothing(sql, output, question, said) -> None:
+    status, out, error = sql("--format", output, question)
+    assert (status, out) == (2, "")
+    assert error.startswith(f"leaflake sql: {said}")
+
+
+def test_an_update_is_a_snapshot_of_its_own(sql, path) -> None:
+    assert sql("UPDATE samples SET split = 'test' WHERE split = 'val'") == (0, "", "")
+    splits = 'SELECT split FROM samples ORDER BY "key"'
+    assert sql("--format", "csv", splits)[1] == "split\ntrain\ntest\n"
+    assert sql("--format", "csv", "--at", "2", splits)[1] == "split\ntrain\nval\n"
+    with open_lake(path) as lake:
+        assert lake.snapshot == 3
+
+
+def test_a_question_is_no_snapshot(sql, path) -> None:
+    sql(QUESTION)
+    with open_lake(path) as lake:
+        assert lake.snapshot == 2
+
+
+def test_an_older_snapshot_cannot_be_changed(sql, path) -> None:
+    status, out, error = sql("--at", "2", "DELETE FROM samples")
+    assert (status, out) == (2, "")
+    assert "read-only" in error
+    with open_lake(path) as lake:
+        assert lake.snapshot == 2
+
+
+def test_an_unknown_snapshot_is_wrong_use(sql) -> None:
+    status, out, error = sql("--at", "99", QUESTION)
+    assert (status, out) == (2, "")
+    assert "No snapshot found at version 99" in error

@@ -1,0 +1,75 @@
+"""Fixtures that every folder of tests shares: tiny pictures, source folders, real data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHARED_DATA = Path(__file__).parents[2] / "shared/data"
+
+
+def draw_picture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """uint8 (height, width, 3): soft patches of colour, another scene for every seed."""
+    patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    scene = Image.fromarray(patches).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(scene)
+
+
+def encode_picture(image: np.ndarray | Image.Image, format: str = "JPEG", **options: Any) -> bytes:
+    """The bytes of a file of that format."""
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    out = io.BytesIO()
+    picture.save(out, format, **options)
+    return out.getvalue()
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write relative path -> bytes below `folder`, and give the folder back."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., np.ndarray]:
+    """draw(seed, height, width) -> image."""
+    return draw_picture
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """encode(image, format, **options of Pillow) -> data."""
+    return encode_picture
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    """write(folder, {relative path: bytes}) -> folder."""
+    return write_files
+
+
+@pytest.fixture(scope="session")
+def dozen() -> dict[str, bytes]:
+    """Twelve JPEGs of twelve scenes in three class folders, four in each: path -> bytes."""
+    folders = ["Apple___Apple_scab", "Tomato___Late_blight", "Tomato___healthy"]
+    return {
+        f"{folder}/{name}.jpg": encode_picture(draw_picture(10 * number + position))
+        for number, folder in enumerate(folders)
+        for position, name in enumerate(("ant", "bee", "cat", "dog"))
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real pictures beside the checkout: leaves/, messy/, not_plants/."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real pictures: there is no folder {SHARED_DATA}")
+    return SHARED_DATA

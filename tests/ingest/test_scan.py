@@ -1,0 +1,159 @@
+"""Which folders are classes, which dataset they are of, and what is refused."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ingest.scan import ClassFolder, SourceFile, scan
+from leaflake import UsageError
+
+
+def found(folders: list[ClassFolder]) -> list[tuple[str, str, str | None, list[str]]]:
+    """(dataset, folder, hint, file names below the folder), in order."""
+    return [
+        (one.dataset, one.folder, one.species_hint, [os.path.basename(f.path) for f in one.files])
+        for one in folders
+    ]
+
+
+def test_a_folder_of_class_folders_is_a_dataset(tmp_path, write) -> None:
+    source = write(tmp_path / "leaves", {"rust/b.jpg": b"bb", "rust/a.jpg": b"a", "scab/c": b""})
+    assert found(scan([source])) == [
+        ("leaves", "rust", None, ["a.jpg", "b.jpg"]),
+        ("leaves", "scab", None, ["c"]),
+    ]
+
+
+def test_a_folder_of_folders_of_folders_is_a_collection(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"apples/rust/a": b"a", "pears/rust/b": b"b"})
+    assert found(scan([source])) == [
+        ("apples", "rust", None, ["a"]),
+        ("pears", "rust", None, ["b"]),
+    ]
+
+
+def test_one_subfolder_with_a_file_makes_it_a_dataset(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"apples/rust/a": b"a", "pears/b": b"b", "notes.txt": b"n"})
+    assert found(scan([source])) == [("all", "apples", None, ["a"]), ("all", "pears", None, ["b"])]
+
+
+def test_an_empty_class_folder_is_listed_and_makes_it_a_dataset(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"apples/rust/a": b"a"})
+    (source / "empty").mkdir()
+    assert found(scan([source])) == [("all", "apples", None, ["a"]), ("all", "empty", None, [])]
+
+
+def test_sources_tsv_makes_it_a_collection_and_names_species(tmp_path, write) -> None:
+    table = "dataset\tlicence\tspecies\nmangoes\tCC0\tmango\nmixed\tCC0\t\n"
+    files = {"mangoes/rust/a": b"a", "mangoes/loose": b"l", "mixed/scab/b": b"b"}
+    source = write(tmp_path / "all", {"SOURCES.tsv": table.encode(), **files})
+    assert found(scan([source])) == [
+        ("mangoes", "rust", "mango", ["a"]),
+        ("mixed", "scab", None, ["b"]),
+    ]
+    assert found(scan([source], species="apple")) == [
+        ("mangoes", "rust", "mango", ["a"]),
+        ("mixed", "scab", "apple", ["b"]),
+    ]
+
+
+def test_sources_tsv_without_its_columns_is_refused(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"SOURCES.tsv": b"dataset,species\n", "a/b/c": b"c"})
+    with pytest.raises(UsageError) as refused:
+        scan([source])
+    assert str(refused.value) == (
+        f"{source}/SOURCES.tsv:1: no column dataset and species in the header. "
+        "Columns are separated by tabs. Nothing was written."
+    )
+
+
+def test_files_deep_below_a_class_folder_belong_to_it(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"rust/a": b"a", "rust/deep/er/b": b"b", "rust/deep/c": b"c"})
+    (folder,) = scan([source])
+    assert [os.path.relpath(file.path, source) for file in folder.files] == [
+        "rust/a",
+        "rust/deep/c",
+        "rust/deep/er/b",
+    ]
+
+
+def test_a_file_is_known_by_absolute_path_size_and_time(tmp_path, write, monkeypatch) -> None:
+    source = write(tmp_path / "all", {"rust/a": b"abc"})
+    os.utime(source / "rust/a", ns=(5, 1_700_000_000_123_456_789))
+    monkeypatch.chdir(tmp_path)
+    (folder,) = scan([source.relative_to(tmp_path)])
+    assert folder == ClassFolder(
+        "all", "rust", None, (SourceFile(f"{source}/rust/a", 3, 1_700_000_000_123_456_789),)
+    )
+
+
+def test_the_current_folder_has_its_name_as_dataset(tmp_path, write, monkeypatch) -> None:
+    monkeypatch.chdir(write(tmp_path / "leaves", {"rust/a": b"a"}))
+    (folder,) = scan([type(tmp_path)(".")])
+    assert folder.dataset == "leaves"
+
+
+def test_several_sources_are_sorted_together(tmp_path, write) -> None:
+    one = write(tmp_path / "zebra", {"rust/a": b"a"})
+    other = write(tmp_path / "ant", {"scab/b": b"b"})
+    assert scan([one, other]) == scan([other, one])
+    assert [folder.dataset for folder in scan([one, other])] == ["ant", "zebra"]
+
+
+def test_two_datasets_of_one_name_with_one_folder_are_refused(tmp_path, write) -> None:
+    one = write(tmp_path / "one/leaves", {"rust/a": b"a"})
+    other = write(tmp_path / "other/leaves", {"rust/b": b"b"})
+    with pytest.raises(UsageError, match="two sources hold a dataset 'leaves' with a folder 'rust'"):
+        scan([one, other])
+
+
+def test_the_same_source_twice_is_refused(tmp_path, write) -> None:
+    source = write(tmp_path / "leaves", {"rust/a": b"a"})
+    with pytest.raises(UsageError, match="two sources hold a dataset 'leaves'"):
+        scan([source, source])
+
+
+def test_a_source_that_is_missing_a_file_or_empty_is_refused(tmp_path, write) -> None:
+    source = write(tmp_path, {"file.jpg": b"f", "no classes/a.jpg": b"a"})
+    (source / "empty/class").mkdir(parents=True)
+    said = []
+    for name in ("gone", "file.jpg", "no classes", "empty"):
+        with pytest.raises(UsageError) as refused:
+            scan([source / name])
+        said.append(str(refused.value))
+    expected = "Expected SOURCE/CLASS NAME/PICTURES. Nothing was written."
+    assert said == [
+        f"{source}/gone: there is no such folder. Name a folder of class folders. Nothing written.",
+        f"{source}/file.jpg: a file, not a folder. "
+        "Name a folder of class folders. Nothing written.",
+        f"{source}/no classes: no file in any class folder (0 folders looked at). {expected}",
+        f"{source}/empty: no file in any class folder (1 folders looked at). {expected}",
+    ]
+
+
+def test_an_empty_source_beside_a_full_one_is_refused_too(tmp_path, write) -> None:
+    full = write(tmp_path / "full", {"rust/a": b"a"})
+    (tmp_path / "empty/rust").mkdir(parents=True)
+    with pytest.raises(UsageError, match="empty: no file in any class folder"):
+        scan([full, tmp_path / "empty"])
+
+
+def test_a_broken_link_is_a_file_like_any_other(tmp_path, write) -> None:
+    source = write(tmp_path / "leaves", {"rust/a": b"a"})
+    (source / "rust/link.jpg").symlink_to("nowhere.jpg")
+    assert found(scan([source])) == [("leaves", "rust", None, ["a", "link.jpg"])]
+
+
+def test_a_name_that_is_not_utf_8_is_written_with_escapes(tmp_path, write) -> None:
+    source = write(tmp_path / "leaves", {"rust/a": b"a"})
+    try:
+        (source / os.fsdecode(b"rouill\xe9")).mkdir()
+    except OSError as error:
+        pytest.skip(f"this file system takes no such name: {error}")
+    (source / os.fsdecode(b"rouill\xe9/\xe9t\xe9.jpg")).write_bytes(b"b")
+    assert found(scan([source])) == [
+        ("leaves", "rouill\\xe9", None, ["\\xe9t\\xe9.jpg"]),
+        ("leaves", "rust", None, ["a"]),
+    ]

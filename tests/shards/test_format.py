@@ -1,0 +1,98 @@
+"""One shard: offsets, bytes that repeat, the sidecar, and the webdataset package as a reader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from shards.format import ShardWriter, read_bytes, sidecar_plan_id, write_sidecar
+
+SAMPLES = [
+    ("000000-00000", b"\xff\xd8 first \xff\xd9", {"folder": "Kürbis krank", "dataset": "a"}),
+    ("000000-00001", b"\xff\xd8" + bytes(5_000) + b"\xff\xd9", {"folder": "b", "dataset": "a"}),
+    ("000000-00002", b"", {}),
+    ("000000-00003", b"x" * 512, {"folder": "c"}),
+]
+
+
+def write_shard(path: Path) -> list[tuple[int, int]]:
+    writer = ShardWriter(path)
+    places = [writer.add(*sample) for sample in SAMPLES]
+    writer.close()
+    return places
+
+
+def test_places_by_hand_and_the_bytes_lie_there(tmp_path) -> None:
+    # A header block of 512, data rounded up to 512; each JSON takes two blocks.
+    assert write_shard(tmp_path / "000000.tar") == [
+        (512, 11),
+        (512 + 512 + 1024 + 512, 5_004),
+        (2560 + 5_120 + 1024 + 512, 0),
+        (9216 + 1024 + 512, 512),
+    ]
+    with (tmp_path / "000000.tar").open("rb") as tar:
+        read = [read_bytes(tar, *place) for place in write_shard(tmp_path / "again.tar")]
+    assert read == [jpeg for _, jpeg, _ in SAMPLES]
+
+
+def test_the_same_samples_give_the_same_bytes(tmp_path) -> None:
+    write_shard(tmp_path / "one.tar")
+    write_shard(tmp_path / "other.tar")
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "other.tar").read_bytes()
+
+
+def test_the_webdataset_package_reads_the_same_samples(tmp_path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    write_shard(tmp_path / "000000.tar")
+    url = f"file:{tmp_path / '000000.tar'}"
+    samples = list(webdataset.WebDataset(url, shardshuffle=False, empty_check=False))
+    assert [(one["__key__"], one["jpg"], json.loads(one["json"])) for one in samples] == SAMPLES
+
+
+def test_a_shard_has_its_name_only_when_it_is_complete(tmp_path) -> None:
+    writer = ShardWriter(tmp_path / "000000.tar")
+    writer.add(*SAMPLES[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["000000.tar.tmp"]
+    writer.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["000000.tar"]
+
+
+def test_the_writer_starts_over_where_one_was_cut_off(tmp_path) -> None:
+    (tmp_path / "000000.tar.tmp").write_bytes(b"left behind" * 1_000)
+    write_shard(tmp_path / "000000.tar")
+    write_shard(tmp_path / "clean.tar")
+    assert (tmp_path / "000000.tar").read_bytes() == (tmp_path / "clean.tar").read_bytes()
+
+
+def test_reading_past_the_end_says_where(tmp_path) -> None:
+    (tmp_path / "short.tar").write_bytes(b"0123456789")
+    with (tmp_path / "short.tar").open("rb") as tar:
+        assert read_bytes(tar, 4, 6) == b"456789"
+        with pytest.raises(EOFError) as refused:
+            read_bytes(tar, 4, 7)
+    assert str(refused.value) == f"{tmp_path}/short.tar: 6 of 7 bytes at offset 4"
+
+
+def test_the_sidecar_knows_its_plan(tmp_path) -> None:
+    path = tmp_path / "000000.parquet"
+    assert sidecar_plan_id(path) is None
+    write_sidecar(path, pa.table({"key": ["a"]}), "plan 1")
+    assert sidecar_plan_id(path) == "plan 1"
+    assert [file.name for file in tmp_path.iterdir()] == ["000000.parquet"]
+
+
+def test_a_sidecar_of_somebody_else_fulfils_no_plan(tmp_path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"key": ["a"]}), tmp_path / "000000.parquet")
+    assert sidecar_plan_id(tmp_path / "000000.parquet") == ""
+
+
+def test_the_same_sidecar_gives_the_same_bytes(tmp_path) -> None:
+    table = pa.table({"key": ["a", None], "offset": [1, 2]})
+    write_sidecar(tmp_path / "one.parquet", table, "plan")
+    write_sidecar(tmp_path / "other.parquet", table, "plan")
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "other.parquet").read_bytes()
