@@ -85,7 +85,7 @@ def turned_hashes(phash: np.ndarray) -> np.ndarray:
 
 
 def natural_key(path: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which `IMG_9` comes before `IMG_10`; random identities in front are dropped."""
+    """Sort key under which `IMG_9` comes before `IMG_10`; a random identity in front is dropped."""
     stem = _UUID_PREFIX.sub("", os.path.splitext(os.path.basename(path))[0])
     return tuple(
         (0, int(part), "") if part.isdecimal() else (1, 0, part)

@@ -41,8 +41,8 @@ def run_sql(args: argparse.Namespace) -> int:
             elif writes:
                 with lake.commit(args.query) as connection:
                     connection.execute(args.query)
-            else:
-                _print(lake.connection.sql(args.query), args.format)
+            elif (answer := lake.connection.sql(args.query)) is not None:
+                _print(answer, args.format)  # None: only blanks and comments
     except duckdb.Error as error:
         raise UsageError(" ".join(str(error).split())) from None
     return 0

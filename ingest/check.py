@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import stat
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from ingest.appearance import Appearance, describe
-from shards.decode import DecodeError, Header, decode_pixels, read_header
+from shards.decode import MAX_IMAGE_BYTES, DecodeError, Header, decode_pixels, read_header
 
 JPEG_QUALITY = 90
 """Where a picture must be encoded anew; above it files grow faster than detail."""
@@ -38,11 +40,7 @@ def check_file(path: str, short_side: int) -> Checked:
     A baseline RGB JPEG that is upright and small enough is stored as it is, byte for byte.
     Raises DecodeError with the reason if it cannot be a sample.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise DecodeError("unreadable", error.strerror or str(error)) from error
+    data = _read(path)
     header = read_header(data)
     image = decode_pixels(data, header)
     keep = header.format == "JPEG" and header.mode == "RGB" and header.orientation == 1
@@ -56,6 +54,19 @@ def check_file(path: str, short_side: int) -> Checked:
         height=image.shape[0],
         appearance=describe(image),
     )
+
+
+def _read(path: str) -> bytes:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise DecodeError("unreadable", "not a regular file")
+        if status.st_size > MAX_IMAGE_BYTES:
+            raise DecodeError("too_large", f"{status.st_size:,} bytes")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DecodeError("unreadable", error.strerror or str(error)) from error
 
 
 def scale_to_short_side(image: np.ndarray, short_side: int) -> np.ndarray:

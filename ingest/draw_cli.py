@@ -22,7 +22,11 @@ def add_draw(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw pictures of leaves, healthy and sick, into one folder per class."
     parser.epilog = _EXAMPLE
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to write, new or drawn before"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder to write in, new or drawn before",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="other seeds, other pictures (default: 0)"

@@ -176,7 +176,7 @@ def _lobed_blade(shape: LeafShape, rng: Rng) -> Blade:
     theta = np.linspace(-2.85, 2.85, 321)
     angles = np.array([-2.05, -1.0, 0.0, 1.0, 2.05]) + rng.normal(0, 0.05, 5)
     lengths = np.array([0.62, 0.85, 1.0, 0.85, 0.62]) * rng.uniform(0.92, 1.06, 5)
-    depth = rng.uniform(0.3, 0.42)
+    depth = rng.uniform(0.27, 0.38)
     off = np.abs(theta[:, None] - angles) / 0.5
     radius = (lengths * (1 - depth * np.minimum(off, 1.6) ** 1.15)).max(1)
     saw = np.abs(((theta / 5.7 * shape.teeth) % 1.0) - 0.5) * 2
@@ -206,20 +206,20 @@ def _leaflet(
 
 
 def _pinnate_leaf(shape: LeafShape, rng: Rng, curl: float) -> Leaf:
-    t = np.linspace(-0.3, 0.62, 16)
+    t = np.linspace(-0.3, 0.8, 16)
     bend = rng.uniform(-0.1, 0.1)
     rachis = np.stack([bend * t**2, t], 1)
     blades = []
     for pair in range(shape.leaflet_pairs):
-        height = 0.02 + 0.5 * (pair + 0.2) / shape.leaflet_pairs
+        height = 0.02 + 0.66 * pair / shape.leaflet_pairs
         for side in (-1, 1):
-            y = height + rng.uniform(-0.04, 0.04)
+            y = height + rng.uniform(-0.03, 0.05)
             angle = -side * rng.uniform(1.0, 1.3)
-            size = (0.5 - 0.05 * abs(pair - 1)) * rng.uniform(0.85, 1.1) * (1 - 0.25 * curl)
+            size = (0.46 - 0.05 * abs(pair - 1)) * rng.uniform(0.85, 1.1) * (1 - 0.25 * curl)
             at = (bend * y * y, y)
             blades.append(_leaflet(shape, rng, scale=size, angle=angle, at=at))
-    terminal = 0.6 * rng.uniform(0.9, 1.1) * (1 - 0.25 * curl)
-    at = (bend * 0.2, 0.46)
+    terminal = 0.56 * rng.uniform(0.9, 1.1) * (1 - 0.25 * curl)
+    at = (bend * 0.41, 0.64)
     blades.append(_leaflet(shape, rng, scale=terminal, angle=rng.normal(0, 0.12), at=at))
     return Leaf((Vein(rachis, 0.02, True),), tuple(blades))
 

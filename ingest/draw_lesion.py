@@ -109,7 +109,8 @@ def noise(rng: Rng, size: int, cells: int, octaves: int = 3) -> Plane:
         grid = Image.fromarray(rng.standard_normal((side, side)).astype(np.float32))
         plane = np.asarray(grid.resize((size, size), Image.Resampling.BICUBIC))
         total += plane * np.float32(0.55**octave)
-    return (total - total.mean()) / (total.std() + np.float32(1e-6))
+    level: Plane = (total - total.mean()) / (total.std() + np.float32(1e-6))
+    return level
 
 
 def blend(canvas: Canvas, colour: Colour, alpha: Plane) -> Canvas:

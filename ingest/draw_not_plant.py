@@ -68,7 +68,8 @@ def _stripes(rng: Rng, side: int) -> Canvas:
     along = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
     band = (along * rng.uniform(4, 16)).astype(int) % int(rng.integers(2, 4))
     paints = np.asarray([pick(rng, *_PAINTS) for _ in range(3)], np.float32)
-    return paints[band] + (noise(rng, side, 40, 1) * 4)[..., None]
+    canvas: Canvas = paints[band] + (noise(rng, side, 40, 1) * 4)[..., None]
+    return canvas
 
 
 def _gravel(rng: Rng, side: int) -> Canvas:
@@ -100,12 +101,13 @@ def _furniture(rng: Rng, side: int) -> Canvas:
     pen.rectangle((left, top, right, floor), fill=paint, outline=dark, width=3)
     doors, rows = int(rng.integers(1, 4)), int(rng.integers(1, 4))
     wide, high = (right - left) / doors, (floor - top) / rows
+    gap = side * 0.02
     for i in range(doors):
         for j in range(rows):
             x, y = left + i * wide, top + j * high
-            pen.rectangle((x + 8, y + 8, x + wide - 8, y + high - 8), outline=dark, width=3)
-            knob = (x + wide * 0.5 - 5, y + high * 0.5 - 5, x + wide * 0.5 + 5, y + high * 0.5 + 5)
-            pen.ellipse(knob, fill=(230, 220, 180), outline=dark)
+            panel = (x + gap, y + gap, x + wide - gap, y + high - gap)
+            pen.rectangle(panel, outline=dark, width=3)
+            pen.circle((x + wide / 2, y + high / 2), side * 0.013, (230, 220, 180), dark)
     return _as_canvas(image)
 
 
@@ -138,13 +140,12 @@ def _crockery(rng: Rng, side: int) -> Canvas:
         radius = rng.uniform(0.13, 0.3) * side
         paint = pick(rng, *_PAINTS)
         dark: Colour = (paint[0] * 3 // 4, paint[1] * 3 // 4, paint[2] * 3 // 4)
-        pen.ellipse((x - radius + 9, y - radius + 11, x + radius + 9, y + radius + 11), (40, 36, 34))
+        pen.circle((x + radius * 0.1, y + radius * 0.13), radius, (40, 36, 34))
         if rng.random() < 0.5:
             handle = (x + radius * 0.8, y - radius * 0.25, x + radius * 1.5, y + radius * 0.25)
-            pen.rounded_rectangle(handle, radius * 0.2, outline=dark, width=9)
+            pen.ellipse(handle, outline=dark, width=max(1, side // 42))
         for share, fill in ((1.0, paint), (0.84, dark), (0.78, pick(rng, paint))):
-            reach = radius * share
-            pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
+            pen.circle((x, y), radius * share, fill)
     return _as_canvas(image)
 
 
@@ -152,10 +153,11 @@ def _tiles(rng: Rng, side: int) -> Canvas:
     image = Image.new("RGB", (side, side), pick(rng, (196, 192, 186), (90, 88, 86)))
     pen = ImageDraw.Draw(image)
     wide, high = rng.uniform(0.1, 0.26) * side, rng.uniform(0.06, 0.2) * side
+    grout = side * 0.016
     paints = [pick(rng, *_PAINTS) for _ in range(int(rng.integers(1, 4)))]
     for row, y in enumerate(np.arange(-high, side + high, high)):
         for x in np.arange(-wide, side + wide, wide):
             left = x + (row % 2) * wide / 2
             fill = pick(rng, *paints)
-            pen.rectangle((left + 3, y + 3, left + wide - 3, y + high - 3), fill=fill)
+            pen.rectangle((left, y, left + wide - grout, y + high - grout), fill=fill)
     return _as_canvas(image) + (noise(rng, side, 30) * 3)[..., None]

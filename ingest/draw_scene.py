@@ -45,14 +45,16 @@ def ramp(rng: Rng, size: int) -> Plane:
     angle = rng.uniform(0, 2 * np.pi)
     axis = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     plane = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
-    return ((plane - plane.min()) / np.ptp(plane)).astype(np.float32)
+    level: Plane = ((plane - plane.min()) / np.ptp(plane)).astype(np.float32)
+    return level
 
 
 def draw_board(rng: Rng, size: int) -> Canvas:
     """The grey or lilac paper of studio collections."""
-    canvas = flat(size, pick(rng, (158, 154, 162), (130, 128, 130), (182, 178, 176)))
+    paper = flat(size, pick(rng, (158, 154, 162), (130, 128, 130), (182, 178, 176)))
     grit = noise(rng, size, size // 3, 1)
-    return canvas + (grit * 5 + noise(rng, size, 3) * 4)[..., None]
+    canvas: Canvas = paper + (grit * 5 + noise(rng, size, 3) * 4)[..., None]
+    return canvas
 
 
 def draw_soil(rng: Rng, size: int) -> Canvas:
@@ -70,14 +72,14 @@ def draw_soil(rng: Rng, size: int) -> Canvas:
 
 def draw_wood(rng: Rng, size: int) -> Canvas:
     """Planks with grain along one side of the picture."""
-    canvas = flat(size, pick(rng, (168, 128, 88), (134, 96, 64), (190, 160, 124)))
+    colour = pick(rng, (168, 128, 88), (134, 96, 64), (190, 160, 124))
     y = np.linspace(0, 1, size, dtype=np.float32)[:, None]
     warp = noise(rng, size, 2, 2) * np.float32(0.05)
     grain = np.sin((y + warp) * np.float32(rng.uniform(60, 140)))
     fibre = np.repeat(rng.standard_normal((size, 1)).astype(np.float32), size, 1)
     planks = (y * rng.uniform(2.5, 4.5) + rng.uniform()) % 1.0 < 0.015
     shade = 1 + 0.06 * grain + 0.035 * fibre - 0.45 * planks
-    canvas = canvas * shade[..., None]
+    canvas: Canvas = flat(size, colour) * shade[..., None].astype(np.float32)
     return canvas if rng.random() < 0.5 else canvas.transpose(1, 0, 2).copy()
 
 

@@ -49,7 +49,7 @@ APPLE = Species(
     pucker=0.5,
 )
 TOMATO = Species(
-    LeafShape(Form.PINNATE, 0.29, 0.36, 0.95, 6, 0.5, vein_pairs=5, leaflet_pairs=3),
+    LeafShape(Form.PINNATE, 0.28, 0.36, 0.95, 6, 0.5, vein_pairs=5, leaflet_pairs=3),
     green=(76, 122, 54),
     vein=(142, 172, 100),
     stalk=(110, 146, 78),
@@ -57,7 +57,7 @@ TOMATO = Species(
     pucker=0.6,
 )
 GRAPE = Species(
-    LeafShape(Form.PALMATE, 0.52, 0.5, 1.0, teeth=38, tooth_depth=0.13, vein_pairs=3),
+    LeafShape(Form.PALMATE, 0.52, 0.5, 1.0, teeth=42, tooth_depth=0.1, vein_pairs=3),
     green=(96, 142, 60),
     vein=(178, 196, 122),
     stalk=(160, 120, 92),
@@ -173,23 +173,30 @@ _LATE_BLIGHT = Blotch(
     (0.25, 0.5),
     (72, 58, 42),
     edge=(152, 158, 96),
-    grain=5,
+    grain=6,
     site=Site.MARGIN,
+    site_pull=0.35,
 )
 _MILDEW_FRONT = Blotch((0.03, 0.08), (206, 206, 196), grain=24, softness=0.5, strength=0.6)
 _ESCA_YELLOW = Blotch(
-    (0.45, 0.62), (206, 178, 62), grain=5, softness=0.4, site=Site.BETWEEN_VEINS, site_pull=1.3
+    (0.45, 0.62),
+    (196, 174, 70),
+    grain=5,
+    softness=0.6,
+    strength=0.8,
+    site=Site.BETWEEN_VEINS,
+    site_pull=1.3,
 )
 _ESCA_BROWN = Blotch(
     (0.2, 0.36),
     (126, 60, 40),
     grain=5,
-    softness=0.14,
+    softness=0.3,
     site=Site.BETWEEN_VEINS,
     site_pull=1.3,
 )
 _CURL_YELLOW = Blotch(
-    (0.5, 0.75), (214, 206, 76), grain=6, softness=0.9, strength=0.85, site=Site.MARGIN
+    (0.5, 0.75), (208, 202, 84), grain=6, softness=1.1, strength=0.8, site=Site.MARGIN
 )
 _SCORCHED_MARGIN = Blotch(
     (0.06, 0.18), (134, 84, 58), edge=(150, 78, 74), grain=9, site=Site.MARGIN, site_pull=1.3

@@ -45,12 +45,14 @@ def run_ingest(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
     )
     if args.dry_run:
-        print(f"would pack {done.files:,} new files into {done.shards} shards; nothing was written")
+        print(
+            f"would pack {done.files:,} new files into {_shards(done.shards)}; nothing was written"
+        )
         return 0
     if not done.files:
         print(f"nothing new; the lake stays at snapshot {done.snapshot}")
     else:
-        print(f"{done.files:,} new files in {done.shards} shards, snapshot {done.snapshot}")
+        print(f"{done.files:,} new files in {_shards(done.shards)}, snapshot {done.snapshot}")
     print(summary(args.lake))
     return 0
 
@@ -83,6 +85,10 @@ def summary(lake_path: Path) -> str:
             f"rejected: {rejected}; in no split: {kept_out}; folder names to review: {unsure}",
         ]
     )
+
+
+def _shards(count: int) -> str:
+    return f"{count} shard{'' if count == 1 else 's'}"
 
 
 def _positive(text: str) -> int:

@@ -24,7 +24,7 @@ from catalog.lake import Lake, create_lake, open_lake
 from catalog.organise import label_tree, organise
 from ingest.pack import pack_shard
 from ingest.plan import ShardPlan, plan_shards
-from ingest.scan import ClassFolder, scan
+from ingest.scan import ClassFolder, printable, scan
 from leaflake import UsageError
 
 DEFAULT_SHORT_SIDE = 256
@@ -57,6 +57,7 @@ def ingest(
     folder of something else, or if the disk is too small.
     """
     started = time.time()
+    _refuse_lake_in_source(sources, lake_path)
     folders = scan(list(sources), species)
     known, first_shard, snapshot = _present_state(lake_path)
     plans = plan_shards(
@@ -97,6 +98,15 @@ def pack_all(plans: Sequence[ShardPlan], workers: int) -> None:
                 bar.update(packed)
 
 
+def _refuse_lake_in_source(sources: Sequence[Path], lake_path: Path) -> None:
+    for source in sources:
+        if lake_path.resolve().is_relative_to(source.resolve()):
+            raise UsageError(
+                f"{lake_path}: lies in the source {source}, so its shards would be taken for "
+                "pictures. Name a lake elsewhere. Nothing was written."
+            )
+
+
 def _present_state(lake_path: Path) -> tuple[set[tuple[str, int, int]], int, int]:
     """Known (path, size, mtime_ns), the next free shard number, and the snapshot."""
     if lake_path.is_file():
@@ -115,9 +125,14 @@ def _present_state(lake_path: Path) -> tuple[set[tuple[str, int, int]], int, int
             "SELECT source_path, source_bytes, source_mtime_ns FROM samples "
             "UNION ALL SELECT source_path, source_bytes, source_mtime_ns FROM rejections"
         ).fetchall()
-        last = lake.connection.execute("SELECT max(shard) FROM samples").fetchone()
-        first_free = 0 if last is None or last[0] is None else last[0] + 1
-        return set(rows), first_free, lake.snapshot
+        # By shards written, not only by samples that are left: a number that an older snapshot
+        # reads must never be written again.
+        row = lake.connection.execute(
+            "SELECT greatest((SELECT max(shard) + 1 FROM samples), (SELECT sum(shards) FROM "
+            "ingests), 0)"
+        ).fetchone()
+        assert row is not None
+        return set(rows), int(row[0]), lake.snapshot
 
 
 def _refuse_full_disk(lake_path: Path, plans: Sequence[ShardPlan]) -> None:
@@ -192,7 +207,7 @@ def _record_run(
         [
             datetime.fromtimestamp(started, UTC).replace(tzinfo=None),
             time.time() - started,
-            ", ".join(str(source.resolve()) for source in sources),
+            ", ".join(printable(str(source.resolve())) for source in sources),
             *counts,
             len(plans),
             version("leaflake"),

@@ -23,7 +23,7 @@ class SourceFile:
     """One file below a class folder."""
 
     path: str
-    """Absolute."""
+    """Absolute, as `printable` gives it."""
 
     size: int
     """Bytes."""
@@ -95,9 +95,18 @@ def _class_folder(dataset: Path, folder: Path, hint: str | None) -> ClassFolder:
         for name in names:
             path = os.path.join(parent, name)
             status = os.stat(path, follow_symlinks=False)
-            files.append(SourceFile(os.path.abspath(path), status.st_size, status.st_mtime_ns))
+            name_in_catalog = printable(os.path.abspath(path))
+            files.append(SourceFile(name_in_catalog, status.st_size, status.st_mtime_ns))
     files.sort(key=lambda file: file.path)
-    return ClassFolder(dataset.name, folder.name, hint, tuple(files))
+    return ClassFolder(printable(dataset.name), printable(folder.name), hint, tuple(files))
+
+
+def printable(path: str) -> str:
+    """`path` as UTF-8, which Parquet and JSON ask for; other bytes become `\\xe9`.
+
+    No file has the escaped name, so such a file ends as a rejection, "unreadable".
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _read_sources(path: Path) -> dict[str, str]:

@@ -46,9 +46,10 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
     Raises UsageError if DuckDB cannot make sense of `where`, or nothing matches.
     """
     try:
+        # The line break is for a `where` that ends in a comment.
         rows = lake.connection.execute(
             'SELECT "key", dataset, species, "condition", shard, "offset", length FROM samples '
-            f'WHERE species IS NOT NULL AND "condition" IS NOT NULL AND ({where}) '
+            f'WHERE species IS NOT NULL AND "condition" IS NOT NULL AND ({where}\n) '
             'ORDER BY shard, "offset"'
         ).fetchall()
     except duckdb.Error as error:

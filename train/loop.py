@@ -6,13 +6,14 @@ whole network for as many epochs as the recipe's minutes allow.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import timm.optim
 import torch
-from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
 from tqdm import tqdm
 
@@ -23,7 +24,7 @@ from train.classifier import Classifier
 from train.hierarchy import hierarchical_loss
 from train.metrics import Predictions, figures
 from train.recipes import Recipe
-from train.speed import affordable_epochs, choose_precision
+from train.speed import choose_precision
 
 HEAD_STEPS = 300
 HEAD_BATCH = 512
@@ -31,6 +32,9 @@ HEAD_LEARNING_RATE = 0.01
 """For the heads alone. On 4,900 pictures the loss is near zero after 300 steps."""
 
 MAX_GRADIENT_NORM = 1.0
+
+BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}"
+"""Progress is in shares: the end may be set by epochs or by minutes."""
 
 Row = dict[str, float | int | str]
 
@@ -104,9 +108,9 @@ class Training:
 def fit(training: Training) -> dict[str, float | int]:
     """Train; leaves the best averaged weights in `training.model`. Returns their val figures."""
     torch.manual_seed(training.recipe.seed)
-    rate = choose_precision(training)
+    choose_precision(training)
     fit_heads(training)
-    return fine_tune(training, affordable_epochs(training, rate))
+    return fine_tune(training)
 
 
 def fit_heads(training: Training) -> None:
@@ -139,56 +143,91 @@ def extract_features(training: Training) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def fine_tune(training: Training, epochs: int) -> dict[str, float | int]:
-    """Train the whole network; after each epoch the averaged weights are judged on val, and the
-    best are kept."""
-    steps = epochs * training.train.num_batches
-    optimiser, schedule = make_optimiser(training, steps)
-    average = ModelEmaV3(training.model, decay=training.recipe.ema_decay, use_warmup=True)
-    light = torch.Generator().manual_seed(training.recipe.seed)
-    best: dict[str, float | int] = {}
-    best_state: dict[str, torch.Tensor] = {}
-    step = 0
-    with tqdm(total=epochs * len(training.train.selection), desc="train", unit="picture") as bar:
-        for epoch in range(epochs):
-            training.model.train()
-            losses = []
-            for batch in training.train.epoch(epoch):
-                loss = training.loss(training.pixels(batch, light), batch)
-                take_step(training.model, optimiser, loss)
-                step += 1
-                schedule.step_update(step)
-                average.update(training.model, step)
-                losses.append(loss.item())
-                bar.update(len(batch.keys))
-                bar.set_postfix(epoch=f"{epoch + 1}/{epochs}", loss=f"{np.mean(losses):.3f}")
-            found = training.judge(average.module)
-            training.log(
-                {"stage": "fine-tune", "epoch": epoch + 1, "loss": float(np.mean(losses)), **found}
-            )
-            if found["joint_top1"] >= best.get("joint_top1", 0):
-                best = {"epoch": epoch + 1, "epochs": epochs, **found}
-                best_state = {k: v.clone() for k, v in average.module.state_dict().items()}
-    training.model.load_state_dict(best_state)
-    return best
+def fine_tune(training: Training) -> dict[str, float | int]:
+    """Train the whole network until the recipe's epochs are done or its minutes are over.
 
-
-def make_optimiser(
-    training: Training, steps: int
-) -> tuple[torch.optim.Optimizer, CosineLRScheduler]:
-    """AdamW with warm-up and a cosine over all steps."""
-    recipe = training.recipe
+    After each epoch the averaged weights are judged on val, and the best are kept.
+    """
+    recipe, model, loader = training.recipe, training.model, training.train
     optimiser = timm.optim.create_optimizer_v2(
-        training.model, opt="adamw", lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        model, opt="adamw", lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    schedule = CosineLRScheduler(
-        optimiser,
-        t_initial=steps,
-        warmup_t=round(steps * recipe.warmup_share),
-        warmup_prefix=True,
-        t_in_epochs=False,
+    average = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
+    light = torch.Generator().manual_seed(recipe.seed)
+    clock = Clock(recipe.max_epochs * loader.num_batches, recipe.minutes * 60)
+    best = Best()
+    with tqdm(total=100, desc="train", bar_format=BAR) as bar:
+        while clock.progress() < 1:
+            epoch = clock.step // loader.num_batches
+            model.train()
+            losses = []
+            for batch in loader.epoch(epoch):
+                progress = clock.progress()
+                if progress >= 1:
+                    break
+                set_learning_rate(optimiser, recipe.learning_rate * rate_share(progress, recipe))
+                loss = training.loss(training.pixels(batch, light), batch)
+                take_step(model, optimiser, loss)
+                clock.step += 1
+                average.update(model, clock.step)
+                losses.append(loss.item())
+                bar.update(100 * clock.progress() - bar.n)
+                bar.set_postfix(epoch=epoch + 1, loss=f"{np.mean(losses):.3f}")
+            found = training.judge(average.module)
+            row = {"epoch": epoch + 1, "pictures": clock.step * recipe.batch_size}
+            training.log({"stage": "fine-tune", **row, "loss": float(np.mean(losses)), **found})
+            best.offer(average.module, {"epoch": epoch + 1, **found})
+    model.load_state_dict(best.state)
+    return best.figures
+
+
+@dataclass
+class Clock:
+    """How far fine-tuning is: steps or minutes, whichever is nearer to its end.
+
+    Minutes make a run end in time on any machine, also a busy one; a run whose epochs end first
+    does not depend on the clock, and can be repeated exactly.
+    """
+
+    max_steps: int
+    max_seconds: float
+    step: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def progress(self) -> float:
+        """From 0 to 1."""
+        elapsed = time.monotonic() - self.started
+        return min(1.0, max(self.step / self.max_steps, elapsed / self.max_seconds))
+
+
+@dataclass
+class Best:
+    """The weights that were best on val: species and condition both right most often."""
+
+    figures: dict[str, float | int] = field(default_factory=dict)
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def offer(self, model: torch.nn.Module, found: dict[str, float | int]) -> None:
+        """Keep `model` if it is at least as good; later weights have seen more."""
+        if found["joint_top1"] >= self.figures.get("joint_top1", 0):
+            self.figures = found
+            self.state = {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def rate_share(progress: float, recipe: Recipe) -> float:
+    """Learning rate as a share of the recipe's: a straight warm-up, then half a cosine to zero
+    (Loshchilov and Hutter, "SGDR", 2017, equation 5, without restarts)."""
+    if progress < recipe.warmup_share:
+        return progress / recipe.warmup_share
+    return 0.5 + 0.5 * math.cos(
+        math.pi * (progress - recipe.warmup_share) / (1 - recipe.warmup_share)
     )
-    return optimiser, schedule
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """The same for all groups of weights."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 def take_step(model: torch.nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:

@@ -24,7 +24,7 @@ class Recipe:
     """cpu or cuda; PyTorch's ROCm build also calls its devices cuda."""
 
     minutes: float
-    """Time for fine-tuning. The number of epochs that fit is measured before they begin."""
+    """Time for fine-tuning, if the epochs are not done before."""
 
     train_size: int
     """Side of the crops that the network is trained on, pixels."""

@@ -1,4 +1,4 @@
-"""How fast this machine trains, so that a run fits its minutes. In: a Training. Out: decisions."""
+"""Which arithmetic is faster on this machine. In: a Training. Out: its precision set."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 WARM_UP_STEPS = 3
 TIMED_STEPS = 5
 
-SHARE_OF_STEP = 0.85
-"""Of an epoch's time, what forward and backward take; the rest is decoding, the optimiser, weight
-averaging and judging on val (measured on two cores: 46.8 against 42 pictures/s over an epoch)."""
 
-
-def choose_precision(training: Training) -> float:
-    """Set the precision to the faster one, and return its pictures/s.
+def choose_precision(training: Training) -> None:
+    """Set the precision to the faster one on this machine.
 
     bfloat16 wins where the processor has units for it, float32 where it only imitates them.
     """
@@ -30,15 +26,6 @@ def choose_precision(training: Training) -> float:
     by_name = {str(p).removeprefix("torch."): round(rate, 1) for p, rate in rates.items()}
     training.log({"stage": "pictures/s", **by_name})
     training.precision = max(rates, key=lambda precision: rates[precision])
-    return rates[training.precision]
-
-
-def affordable_epochs(training: Training, rate: float) -> int:
-    """How many epochs fit into the recipe's minutes at `rate` pictures/s a step; at least one."""
-    recipe = training.recipe
-    pictures = recipe.minutes * 60 * rate * SHARE_OF_STEP
-    affordable = int(pictures / len(training.train.selection))
-    return max(1, min(recipe.max_epochs, affordable))
 
 
 def pictures_per_second(training: Training) -> float:

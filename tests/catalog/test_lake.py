@@ -35,7 +35,9 @@ def add_samples(lake: Lake, *keys: str, split: str | None = None) -> None:
 
 
 def keys(lake: Lake) -> list[str]:
-    return [row[0] for row in lake.connection.sql('SELECT "key" FROM samples ORDER BY 1').fetchall()]
+    return [
+        row[0] for row in lake.connection.sql('SELECT "key" FROM samples ORDER BY 1').fetchall()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,9 @@ def test_a_file_of_something_else_cannot_be_opened(tmp_path) -> None:
 def test_a_new_lake_has_every_table_and_view_and_no_rows(tmp_path) -> None:
     with create_lake(tmp_path / "lake") as lake:
         ask = lake.connection.sql
-        found = ask("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY 1")
+        found = ask(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY 1"
+        )
         assert [name for (name,) in found.fetchall()] == TABLES
         found = ask(
             "SELECT view_name FROM duckdb_views() "
@@ -177,7 +181,9 @@ def test_plain_duckdb_reads_a_lake_that_was_made_under_a_relative_path(
         connection.execute(f"ATTACH 'ducklake:{tmp_path}/lake/catalog.ducklake' AS lake")
         connection.execute("USE lake")
         assert connection.sql("SELECT count(*) FROM samples").fetchall() == [(50,)]
-        assert connection.sql("SELECT species, pictures FROM species").fetchall() == [("tomato", 50)]
+        assert connection.sql("SELECT species, pictures FROM species").fetchall() == [
+            ("tomato", 50)
+        ]
 
 
 def test_where_the_tar_of_a_shard_lies(path) -> None:

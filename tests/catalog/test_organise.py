@@ -37,7 +37,14 @@ def add(lake: Lake, names: str, label: tuple[str | None, str | None], folder: st
             connection.execute(
                 'INSERT INTO samples ("key", dataset, folder, source_path, species, "condition", '
                 "sha256, phash) VALUES (?, 'set', ?, ?, ?, ?, ?, ?)",
-                [f"{folder} {name}", folder, f"/{folder}/{name * 3}", *label, SHA[name], HASHES[name]],
+                [
+                    f"{folder} {name}",
+                    folder,
+                    f"/{folder}/{name * 3}",
+                    *label,
+                    SHA[name],
+                    HASHES[name],
+                ],
             )
         organise(connection)
 
@@ -124,9 +131,9 @@ def test_splits_stay_when_pictures_are_added(lake) -> None:
     add(lake, "02468ace", ("tomato", "healthy"), "Tomato")
     before = rows(lake)
     add(lake, "13579bdf", ("tomato", "healthy"), "Tomato field")
-    assert [row for row in rows(lake) if row[0].startswith("Tomato ") and "field" not in row[0]] == (
-        before
-    )
+    assert [
+        row for row in rows(lake) if row[0].startswith("Tomato ") and "field" not in row[0]
+    ] == (before)
 
 
 def test_a_picture_that_joins_two_splits_is_a_tie_and_no_leak(lake) -> None:
@@ -135,7 +142,9 @@ def test_a_picture_that_joins_two_splits_is_a_tie_and_no_leak(lake) -> None:
         connection.execute("UPDATE samples SET split = 'train'")
         connection.execute("UPDATE samples SET split = 'test' WHERE sha256[1] = '1'")
         # A picture that looks like both would join them: here its looks are made theirs.
-        connection.execute("UPDATE samples SET phash = ? WHERE sha256[1] IN ('0', '1')", [HASHES["f"]])
+        connection.execute(
+            "UPDATE samples SET phash = ? WHERE sha256[1] IN ('0', '1')", [HASHES["f"]]
+        )
     add(lake, "f", ("tomato", "healthy"), "Field")
     found = {key: (split, status, group_id) for key, split, status, group_id in rows(lake)}
     assert found == {

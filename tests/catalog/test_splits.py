@@ -163,7 +163,12 @@ def test_a_picture_without_a_label_is_in_no_split() -> None:
     assert assign_splits(members)[0] == Assignment(None, "ok", "group unlabelled")
 
 
-def test_a_class_of_two_groups_is_kept_out_and_of_three_is_in() -> None:
-    four_of_two = [member(f"{g} {i}", group=f"g{g}") for g, i in [(0, 0), (0, 1), (0, 2), (1, 0)]]
-    assert splits(four_of_two) == [None] * 4
-    assert None not in splits([member(name) for name in "abc"])
+def test_a_class_of_two_groups_is_kept_out() -> None:
+    members = [member(f"{g} {i}", group=f"g{g}") for g, i in [(0, 0), (0, 1), (0, 2), (1, 0)]]
+    assert splits(members) == [None] * 4
+
+
+@given(st.lists(st.integers(1, 5), min_size=3, max_size=30))
+def test_a_class_of_three_groups_or_more_is_in_all_three_splits(sizes) -> None:
+    members = [member(f"{g} {i}", group=f"g{g}") for g, n in enumerate(sizes) for i in range(n)]
+    assert set(splits(members)) == {"train", "val", "test"}

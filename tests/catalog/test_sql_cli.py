@@ -138,10 +138,13 @@ def test_a_folder_that_is_no_lake_is_wrong_use(tmp_path, capsys) -> None:
         ("SELECT species::INTEGER FROM samples", "Conversion Error: Could not convert"),
     ],
 )
-def test_a_question_that_fails_is_wrong_use_and_answers_nothing(sql, output, question, said) -> None:
+def test_a_question_that_fails_is_wrong_use_and_answers_nothing(
+    sql, output, question, said
+) -> None:
     status, out, error = sql("--format", output, question)
     assert (status, out) == (2, "")
     assert error.startswith(f"leaflake sql: {said}")
+    assert error.count("\n") == 1
 
 
 def test_an_update_is_a_snapshot_of_its_own(sql, path) -> None:
@@ -150,7 +153,26 @@ def test_an_update_is_a_snapshot_of_its_own(sql, path) -> None:
     assert sql("--format", "csv", splits)[1] == "split\ntrain\ntest\n"
     assert sql("--format", "csv", "--at", "2", splits)[1] == "split\ntrain\nval\n"
     with open_lake(path) as lake:
-        assert lake.snapshot == 3
+        assert lake.connection.sql(
+            "SELECT snapshot_id, commit_message FROM lake.snapshots() WHERE snapshot_id > 2"
+        ).fetchall() == [(3, "UPDATE samples SET split = 'test' WHERE split = 'val'")]
+
+
+def test_a_question_that_fails_half_way_changes_nothing(sql, path) -> None:
+    status, out, _ = sql("DELETE FROM samples; UPDATE nothing SET a = 1")
+    assert (status, out) == (2, "")
+    with open_lake(path) as lake:
+        assert lake.snapshot == 2
+
+
+@pytest.mark.parametrize("question", ["", "-- only a comment"])
+def test_an_empty_question_has_an_empty_answer(sql, question) -> None:
+    assert sql(question) == (0, "", "")
+
+
+def test_two_questions_at_once_do_not_lock_each_other_out(sql, path) -> None:
+    with open_lake(path):
+        assert sql("--format", "csv", "SELECT 1 AS one") == (0, "one\n1\n", "")
 
 
 def test_a_question_is_no_snapshot(sql, path) -> None:

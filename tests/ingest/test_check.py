@@ -11,7 +11,7 @@ from PIL import Image
 
 from ingest.appearance import describe
 from ingest.check import check_file, encode_jpeg, scale_to_short_side
-from shards.decode import DecodeError, Header, decode_image, read_header
+from shards.decode import MAX_IMAGE_BYTES, DecodeError, Header, decode_image, read_header
 
 
 @pytest.fixture
@@ -94,3 +94,18 @@ def test_folder_in_place_of_a_file_is_unreadable(tmp_path) -> None:
     with pytest.raises(DecodeError) as refused:
         check_file(os.fspath(tmp_path), 256)
     assert (refused.value.reason, refused.value.detail) == ("unreadable", "Is a directory")
+
+
+def test_a_pipe_is_unreadable_instead_of_waiting_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DecodeError) as refused:
+        check_file(str(tmp_path / "pipe.jpg"), 256)
+    assert (refused.value.reason, refused.value.detail) == ("unreadable", "not a regular file")
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(MAX_IMAGE_BYTES + 1)  # sparse: takes no room
+    with pytest.raises(DecodeError) as refused:
+        check_file(str(tmp_path / "huge.jpg"), 256)
+    assert (refused.value.reason, refused.value.detail) == ("too_large", "33,554,433 bytes")

@@ -105,7 +105,9 @@ def test_several_sources_are_sorted_together(tmp_path, write) -> None:
 def test_two_datasets_of_one_name_with_one_folder_are_refused(tmp_path, write) -> None:
     one = write(tmp_path / "one/leaves", {"rust/a": b"a"})
     other = write(tmp_path / "other/leaves", {"rust/b": b"b"})
-    with pytest.raises(UsageError, match="two sources hold a dataset 'leaves' with a folder 'rust'"):
+    with pytest.raises(
+        UsageError, match="two sources hold a dataset 'leaves' with a folder 'rust'"
+    ):
         scan([one, other])
 
 

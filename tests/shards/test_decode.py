@@ -57,7 +57,9 @@ def two_frames(format: str) -> bytes:
 
 def overwritten(data: bytes, start: int, count: int = 8) -> bytes:
     """`data` with `count` bytes turned over from `start` on."""
-    return data[:start] + bytes(b ^ 0xFF for b in data[start : start + count]) + data[start + count :]
+    return (
+        data[:start] + bytes(b ^ 0xFF for b in data[start : start + count]) + data[start + count :]
+    )
 
 
 def corrupt_jpeg() -> bytes:
@@ -192,7 +194,11 @@ CONVERSIONS = {
         [255, 255, 255],
     ),
     "clear RGBA PNG": (encode(plain("RGBA", (9, 9, 9, 0)), "PNG"), "RGBA", [255, 255, 255]),
-    "half clear RGBA PNG": (encode(plain("RGBA", (0, 100, 200, 128)), "PNG"), "RGBA", [127, 177, 227]),
+    "half clear RGBA PNG": (
+        encode(plain("RGBA", (0, 100, 200, 128)), "PNG"),
+        "RGBA",
+        [127, 177, 227],
+    ),
     "half clear LA PNG": (encode(plain("LA", (100, 128)), "PNG"), "LA", [177, 177, 177]),
     "clear WebP": (
         encode(plain("RGBA", (9, 9, 9, 0)), "WEBP", lossless=True),
@@ -211,7 +217,7 @@ CONVERSIONS = {
         "RGB",
         [0x12, 0x80, 0xFF],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", CONVERSIONS)
