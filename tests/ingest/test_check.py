@@ -93,7 +93,7 @@ def test_text_is_refused_with_its_reason(check) -> None:
 def test_folder_in_place_of_a_file_is_unreadable(tmp_path) -> None:
     with pytest.raises(DecodeError) as refused:
         check_file(os.fspath(tmp_path), 256)
-    assert (refused.value.reason, refused.value.detail) == ("unreadable", "Is a directory")
+    assert (refused.value.reason, refused.value.detail) == ("unreadable", "not a regular file")
 
 
 def test_a_pipe_is_unreadable_instead_of_waiting_for_ever(tmp_path):
