@@ -16,8 +16,9 @@ from pathlib import Path
 from aiohttp import web
 
 from serve import handlers
-from serve.handlers import REQUEST_ID, SERVICE, ApiError, Limits, Service
+from serve.handlers import REQUEST_ID, SERVICE, Service
 from serve.model import Model
+from serve.upload import ApiError, Limits
 
 log = logging.getLogger("leaflake.serve")
 
@@ -56,6 +57,12 @@ class Activity:
             if left <= 0:
                 return
             await asyncio.sleep(left)
+
+    async def wait_done(self, timeout_s: float) -> None:
+        """Return once no request is in flight, or after `timeout_s` seconds."""
+        end = time.monotonic() + timeout_s
+        while self.in_flight and time.monotonic() < end:
+            await asyncio.sleep(0.02)
 
 
 ACTIVITY = web.AppKey("activity", Activity)

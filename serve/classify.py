@@ -169,7 +169,7 @@ def _refusal(url: str, status: int, body: bytes) -> Exception:
     """A picture's own fault is a row; anything else means that `url` is the wrong place."""
     error = _object(url, body).get("error")
     if isinstance(error, dict) and error.get("code") in (*REASONS, "too_slow", "internal"):
-        return PictureError(str(error["code"]), str(error.get("message")))
+        return PictureError(str(error["code"]), str(error.get("message")).rstrip("."))
     return UsageError(f"{url}: HTTP {status}, so no Leaflake of this version answers there.")
 
 

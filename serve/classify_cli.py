@@ -88,7 +88,9 @@ def standard_input() -> Path:
     from serve.classify import STANDARD_INPUT
 
     if sys.stdin.isatty():
-        raise UsageError("no picture: name one with --image PATH, or `cat PATH | leaflake classify`")
+        raise UsageError(
+            "no picture: name one with --image PATH, or `cat PATH | leaflake classify`"
+        )
     return Path(STANDARD_INPUT)
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from serve.model import Model
 
-SHUTDOWN_S = 30.0
-"""How long a stop waits for pictures already taken; as long as an upload may take."""
+DRAIN_S = 35.0
+"""How long a stop waits for pictures already taken: an upload may take 30 s, then its answer."""
 
 EXAMPLE = """example:
   leaflake serve demo/bundle
@@ -83,7 +83,7 @@ async def serve(model: Model, host: str, port: int, idle_stop_s: float | None) -
         loop.add_signal_handler(number, stop.set)
     app = create_app(model)
     # No access log of aiohttp's: it has the sender's address in it, and app.py writes a line.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await listen(runner, host, port)
@@ -94,6 +94,11 @@ async def serve(model: Model, host: str, port: int, idle_stop_s: float | None) -
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        # Stop listening, then wait: aiohttp's own cleanup reads no more of an upload that has
+        # begun, and would make its sender wait for nothing.
+        for site in list(runner.sites):
+            await site.stop()
+        await app[ACTIVITY].wait_done(DRAIN_S)
     finally:
         await runner.cleanup()
     return 0

@@ -4,6 +4,7 @@
 
 const $ = (id) => document.getElementById(id);
 const TOP = 5;
+const NO_PLANT = "no_plant"; // species id of pictures that show no plant
 let newest = 0; // only the newest picture's answer is shown
 
 function element(tag, className, ...children) {
@@ -76,13 +77,14 @@ function showAnswer(row) {
 }
 
 function candidate(one) {
-  const name = element("span", "name", element("b", "", one.species), ` ${one.condition}`);
+  const condition = one.species_id === NO_PLANT ? "" : ` ${one.condition}`;
+  const name = element("span", "name", element("b", "", one.species), condition);
   const number = element("span", "number", percent(one.probability));
   return element("li", "", name, number, bar(one.probability));
 }
 
 function showError(message, whatToDo) {
-  const parts = [element("p", "title", "That did not work"), element("p", "note", message)];
+  const parts = [element("p", "title", "That did not work"), element("p", "note", message.replace(/\.?$/, "."))];
   if (whatToDo) parts.push(element("p", "note", whatToDo));
   $("answer").replaceChildren(element("div", "bad", ...parts));
   $("more").hidden = true;
@@ -127,6 +129,8 @@ async function ask(file) {
   if (mine !== newest) return;
   showWaiting(false);
   show();
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  $("answer").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
 function firstFile(list) {
@@ -160,7 +164,7 @@ async function showModel() {
   const response = await fetch("/api/model");
   if (!response.ok) return;
   const model = await response.json();
-  const plants = model.species.filter((one) => one.species_id !== "no_plant");
+  const plants = model.species.filter((one) => one.species_id !== NO_PLANT);
   const conditions = plants.reduce((sum, one) => sum + one.conditions.length, 0);
   $("about").textContent =
     `Model ${model.name}: ${plants.length} plants, ${conditions} conditions.`;

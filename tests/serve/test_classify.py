@@ -1,0 +1,227 @@
+"""`leaflake classify` with a bundle: what goes to standard output, to standard error, and out."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from two_plants import BETWEEN_RUST_AND_HEALTHY, GREY, RUST, SKY, picture
+
+import leaflake
+from serve.classify_cli import describe, percent
+from shards.decode import MAX_IMAGE_BYTES
+
+ROOT = Path(__file__).parents[2]
+Said = tuple[int, list[str], str]
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(*arguments, stdin) -> exit status, lines of standard output, standard error."""
+
+    monkeypatch.setenv("LEAFLAKE_BUNDLE", str(bundle))
+
+    def run(*args: Any, stdin: bytes = b"") -> Said:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = leaflake.main(["classify", *map(str, args)])
+        said = capsys.readouterr()
+        return status, said.out.splitlines(), said.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good pictures, one text file, and what a file browser leaves behind."""
+    (tmp_path / "pictures/below").mkdir(parents=True)
+    (tmp_path / "pictures/b.jpg").write_bytes(picture(RUST))
+    (tmp_path / "pictures/below/c.png").write_bytes(picture(SKY, "PNG"))
+    (tmp_path / "pictures/a.jpg").write_text("this is text")
+    (tmp_path / "pictures/.DS_Store").write_bytes(b"hidden")
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize(
+    ("colour", "words"),
+    [
+        (RUST, "Apple, Cedar apple rust (85 %)"),
+        (BETWEEN_RUST_AND_HEALTHY, "Apple, condition not sure (99 %)"),
+        (GREY, "not sure (best guess Apple, 41 %)"),
+        (SKY, "not a plant (99 %)"),
+    ],
+)
+def test_one_line_says_each_kind_of_answer(
+    run: Run, tmp_path: Path, colour: Any, words: str
+) -> None:
+    path = tmp_path / "leaf.jpg"
+    path.write_bytes(picture(colour))
+    assert run("--image", path) == (0, [f"{path}: {words}"], "")
+
+
+def test_verbose_lists_the_candidates(run: Run) -> None:
+    assert run("--verbose", "--top", "2", stdin=picture(RUST)) == (
+        0,
+        [
+            "-: Apple, Cedar apple rust (85 %)",
+            "   84.5 %  Apple, Cedar apple rust",
+            "   13.3 %  Apple, Healthy",
+        ],
+        "",
+    )
+
+
+def test_json_from_standard_input_is_that_of_the_file(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "leaf.jpg"
+    path.write_bytes(picture(RUST))
+    named = json.loads(run("--image", path, "--json")[1][0])
+    piped = json.loads(run("--json", stdin=picture(RUST))[1][0])
+    assert (named.pop("image"), piped.pop("image")) == (str(path), "-")
+    assert named == piped
+    assert list(named)[:4] == ["answer", "species", "condition", "probability"]
+
+
+def test_folder_is_answered_in_order_with_a_row_for_the_bad_file(run: Run, folder: Path) -> None:
+    status, lines, err = run("--image", folder, "--json")
+    rows = [json.loads(line) for line in lines]
+    assert (status, err) == (1, "")
+    assert [(row["image"], row["answer"], row.get("reason")) for row in rows] == [
+        (f"{folder}/a.jpg", "error", "not_an_image"),
+        (f"{folder}/b.jpg", "condition", None),
+        (f"{folder}/below/c.png", "not_a_plant", None),
+    ]
+    assert rows[0] == {
+        "image": f"{folder}/a.jpg",
+        "answer": "error",
+        "species": None,
+        "condition": None,
+        "probability": None,
+        "candidates": [],
+        "reason": "not_an_image",
+        "message": "the content is not a picture",
+    }
+
+
+def test_missing_path_among_others_is_a_line_and_the_others_are_answered(
+    run: Run, folder: Path
+) -> None:
+    gone = folder / "gone.jpg"
+    assert run("--image", gone, folder / "b.jpg") == (
+        1,
+        [
+            f"{gone}: error: there is no such file",
+            f"{folder}/b.jpg: Apple, Cedar apple rust (85 %)",
+        ],
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a.jpg", "the content is not a picture"), ("gone.jpg", "there is no such file")],
+)
+def test_single_bad_picture_is_one_line_of_error_and_nothing_else(
+    run: Run, folder: Path, name: str, message: str
+) -> None:
+    for options in ([], ["--json"]):
+        status, lines, err = run("--image", folder / name, *options)
+        assert (status, lines) == (2, [])
+        assert err == (
+            f"leaflake classify: {folder / name}: {message}. Name a JPEG, PNG or WebP file.\n"
+        )
+
+
+def test_folder_with_one_bad_file_gives_a_row(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "only.txt").write_text("text")
+    status, lines, _ = run("--image", tmp_path)
+    assert (status, lines) == (1, [f"{tmp_path}/only.txt: error: the content is not a picture"])
+
+
+def test_folder_without_files_is_refused(run: Run, tmp_path: Path) -> None:
+    status, lines, err = run("--image", tmp_path)
+    assert (status, lines) == (2, [])
+    assert "no file in this folder" in err
+
+
+@pytest.mark.parametrize("stdin", [b"", b"text"])
+def test_bad_standard_input_is_refused(run: Run, stdin: bytes) -> None:
+    status, lines, err = run(stdin=stdin)
+    assert (status, lines, err.count("\n")) == (2, [], 1)
+
+
+def test_oversize_file_is_refused(run: Run, tmp_path: Path) -> None:
+    with (tmp_path / "big.jpg").open("wb") as file:
+        file.truncate(MAX_IMAGE_BYTES + 1)
+    status, lines, err = run("--image", tmp_path / "big.jpg")
+    assert (status, lines) == (2, [])
+    assert "over 32 MiB" in err
+
+
+def test_progress_is_shown_from_twenty_pictures_on(run: Run, tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number:02}.jpg").write_bytes(picture(RUST))
+    assert "20/20" in run("--image", tmp_path)[2]
+    (tmp_path / "00.jpg").unlink()
+    assert run("--image", tmp_path)[2] == ""
+
+
+def test_bundle_is_looked_for_in_the_demo_last(
+    run: Run, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LEAFLAKE_BUNDLE")
+    status, _, err = run(stdin=picture(RUST))
+    assert (status, "demo/bundle does not exist" in err) == (2, True)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/bundle").symlink_to(bundle)
+    assert run(stdin=picture(RUST))[0] == 0
+
+
+def test_bundle_of_another_version_is_refused(run: Run, new_bundle: Callable[..., Path]) -> None:
+    other = new_bundle()
+    text = (other / "model.json").read_text()
+    (other / "model.json").write_text(text.replace('"format_version": 1', '"format_version": 2'))
+    status, lines, err = run("--bundle", other, stdin=picture(RUST))
+    assert (status, lines, "bundle format 2" in err) == (2, [], True)
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://"])
+def test_server_that_is_no_url_is_refused(run: Run, server: str) -> None:
+    status, lines, err = run("--server", server, stdin=picture(RUST))
+    assert (status, lines, "expected a URL" in err) == (2, [], True)
+
+
+def test_server_that_does_not_answer_is_refused(run: Run) -> None:
+    status, lines, err = run("--server", "http://127.0.0.1:1", stdin=picture(RUST))
+    assert (status, lines, "leaflake serve BUNDLE" in err) == (2, [], True)
+
+
+@pytest.mark.parametrize(
+    "args", [["--top", "0"], ["--top", "51"], ["--top", "x"], ["--bundle", "a", "--server", "b"]]
+)
+def test_bad_arguments_end_with_two(run: Run, args: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*args)
+    assert ended.value.code == 2
+
+
+def test_no_probability_is_called_certain() -> None:
+    assert [percent(p) for p in (1.0, 0.996, 0.9349, 0.0)] == ["99 %", "99 %", "93 %", "0 %"]
+
+
+def test_error_row_has_no_candidates_to_list() -> None:
+    row = {"image": "x", "answer": "error", "message": "the file has no bytes", "candidates": []}
+    assert describe(row, verbose=True) == "x: error: the file has no bytes"
+
+
+def test_help_has_an_example() -> None:
+    for command in ("classify", "serve"):
+        args = [sys.executable, "-m", "leaflake", command, "--help"]
+        out = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert f"example:\n  leaflake {command} " in out
