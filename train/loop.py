@@ -174,8 +174,8 @@ def fine_tune(training: Training) -> dict[str, float | int]:
                 bar.update(100 * clock.progress() - bar.n)
                 bar.set_postfix(epoch=epoch + 1, loss=f"{np.mean(losses):.3f}")
             found = training.judge(average.module)
-            row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
-            training.log({**row, "loss": float(np.mean(losses)), **found})
+            row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
+            training.log(row | {"loss": float(np.mean(losses))} | found)
             best.offer(average.module, {"epoch": epoch + 1, **found})
     model.load_state_dict(best.state)
     return best.figures
