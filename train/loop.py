@@ -175,7 +175,7 @@ def fine_tune(training: Training) -> dict[str, float | int]:
                 bar.set_postfix(epoch=epoch + 1, loss=f"{np.mean(losses):.3f}")
             found = training.judge(average.module)
             row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
-            training.log(row | {"loss": float(np.mean(losses))} | found)
+            training.log({**row, "loss": float(np.mean(losses)), **found})
             best.offer(average.module, {"epoch": epoch + 1, **found})
     model.load_state_dict(best.state)
     return best.figures

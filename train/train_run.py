@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+
+from tqdm import tqdm
 
 from catalog.lake import Lake
 from catalog.organise import label_tree
@@ -45,7 +48,7 @@ def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
 
     def log(row: Row) -> None:
         append_row(path, {"seconds": round(time.time() - started, 1), **row})
-        print(f"\n{describe(row)}", file=sys.stderr)
+        tqdm.write(describe(row), file=sys.stderr)  # lifts the bar first
 
     loader = partial(
         Loader, batch_size=recipe.batch_size, seed=recipe.seed, threads=os.cpu_count() or 1
@@ -62,14 +65,34 @@ def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
     best = fit(training)
     minutes = (time.time() - started) / 60
     finish_run(path, training.model, {"minutes": minutes, "val": best})
-    print(f"val: {describe(dict(best))}; {minutes:.1f} minutes")
+    print(f"val, epoch {best['epoch']}: {describe_figures(best)}; {minutes:.1f} minutes in all")
     return path
+
+
+SPOKEN = {
+    "species_top1": "species",
+    "condition_top1": "disease",
+    "condition_top3": "disease top-3",
+    "joint_top1": "both",
+}
 
 
 def describe(row: Row) -> str:
     """One row of metrics.jsonl for people."""
-    parts = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()]
-    return ", ".join(parts)
+    if row["stage"] == "pictures/s":
+        rates = [f"{name} {rate}" for name, rate in row.items() if name != "stage"]
+        return f"training steps, pictures/s: {', '.join(rates)}"
+    stage = f"epoch {row['epoch']}" if "epoch" in row else "heads on frozen features"
+    return f"{stage}: loss {row['loss']:.3f}; val {describe_figures(row)}"
+
+
+def describe_figures(found: Mapping[str, float | int | str]) -> str:
+    """Accuracies for people, as per cent."""
+    return ", ".join(
+        f"{spoken} {100 * float(found[key]):.1f} %"
+        for key, spoken in SPOKEN.items()
+        if key in found
+    )
 
 
 def _refuse_missing_device(recipe: Recipe) -> None:
