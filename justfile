@@ -81,12 +81,10 @@ demo SRC="": setup
         done
     fi
     stage "upload a picture of the test split"
-    picked=$(leaflake sql --lake "$work/lake" --format csv "select source_path, species, condition
-        from samples where split = 'test' and condition <> 'healthy' and species <> 'no_plant'
-        order by sha256 limit 1" | tail -n 1)
-    IFS=, read -r picture species condition <<< "$picked"
+    picture=$(leaflake sql --lake "$work/lake" --format json "select source_path from samples
+        where split = 'test' and condition <> 'healthy' and species <> 'no_plant'
+        order by sha256 limit 1" | python -c 'import json; print(json.loads(input())["source_path"])')
     leaflake classify --server "$url" --image "$picture" --verbose
-    echo "(its folder says: $species, $condition)"
     echo
     echo "The page is at $url"
     echo "It stops by itself after 30 minutes without a request."

@@ -88,7 +88,7 @@ def run(name: str, argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print(f"leaflake {name}: stopped; running it again goes on from here.", file=sys.stderr)
+        print(f"leaflake {name}: stopped; what was complete is kept.", file=sys.stderr)
         return 130
 
 
