@@ -93,7 +93,7 @@ def test_ctrl_c_is_130_without_a_traceback(capsys, monkeypatch) -> None:
     monkeypatch.setattr("catalog.sql_cli.run_sql", interrupt)
     assert leaflake.main(["sql", "--lake", "lake"]) == 130
     assert capsys.readouterr().err == (
-        "leaflake sql: stopped; running it again goes on from here.\n"
+        "leaflake sql: stopped; what was complete is kept.\n"
     )
 
 
