@@ -1,7 +1,8 @@
 """Which pictures show one thing. In: arrays of what is known of each picture. Out: group numbers.
 
 Three rules make a group: the same bytes; nearly the same picture, also turned or mirrored (within
-one species); and a burst: neighbours in natural file order in one folder that look alike.
+one species); and a burst: neighbours in natural file order in one folder, whose names follow each
+other or that look alike.
 """
 
 from __future__ import annotations
@@ -24,11 +25,18 @@ seldom in under 12 (looked at by eye, 6,500 pictures of 15 datasets)."""
 BURST_BITS = 18
 """Neighbours in file order; under it nearly every pair shows one leaf."""
 
-BURST_NUMBERED_BITS = 24
-"""Neighbours whose file numbers follow each other: even a turned camera shows one leaf mostly."""
+MAX_NUMBERED = 9
+"""Neighbours whose names follow each other are taken for shots of one thing whatever they look
+like, since a leaf turned in another light looks like another leaf: of 1,581 such pairs in four
+laboratory sets a third differ in under 25 bits, and of the others most show one leaf to the eye. In
+a folder that is numbered without gaps, the chain is cut where neighbours differ most, into groups
+of three leaves of three shots."""
 
-BURST_NUMBER_GAP = 2
+NUMBER_GAP = 2
 """Laboratories took up to three shots of a leaf; one of them may have been sorted out."""
+
+CLOCK_GAP_S = 10
+"""Between two shots of one thing, where the name is a time: 20211008_124302."""
 
 _UUID_PREFIX = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}_*")
 """PlantVillage puts a random identity before the camera's own file name."""
@@ -59,8 +67,8 @@ def group_pictures(pictures: Sequence[Picture]) -> list[int]:
             sets.join(indices[0], index, limit=None)
     for first, second in _near_copies(pictures):
         sets.join(first, second, limit=MAX_GROUP)
-    for first, second in _bursts(pictures):
-        sets.join(first, second, limit=MAX_GROUP)
+    for first, second, limit in _bursts(pictures):
+        sets.join(first, second, limit=limit)
     return [sets.root(index) for index in range(len(pictures))]
 
 
@@ -108,27 +116,47 @@ def _near_copies(pictures: Sequence[Picture]) -> Iterable[tuple[int, int]]:
                 yield index, indices[row + 1 + int(offset)]
 
 
-def _bursts(pictures: Sequence[Picture]) -> Iterable[tuple[int, int]]:
+def _bursts(pictures: Sequence[Picture]) -> Iterable[tuple[int, int, int]]:
+    """(first, second, largest group that the pair may make), the most alike pairs first."""
+    found = []
     for indices in _by(pictures, lambda picture: f"{picture.dataset}/{picture.folder}"):
         ordered = sorted(indices, key=lambda index: natural_key(pictures[index].source_path))
         for first, second in zip(ordered, ordered[1:], strict=False):
             one, other = pictures[first], pictures[second]
-            follow = _follow_each_other(one.source_path, other.source_path)
-            limit = BURST_NUMBERED_BITS if follow else BURST_BITS
-            if (one.phash ^ other.phash).bit_count() <= limit:
-                yield first, second
+            distance = (one.phash ^ other.phash).bit_count()
+            if distance <= BURST_BITS:
+                found.append((distance, first, second, MAX_GROUP))
+            elif follow_each_other(one.source_path, other.source_path):
+                found.append((distance, first, second, MAX_NUMBERED))
+    found.sort()
+    return [(first, second, limit) for _, first, second, limit in found]
 
 
-def _follow_each_other(one: str, other: str) -> bool:
-    """Whether two names are the same but for one number, which differs by at most the gap."""
+def follow_each_other(one: str, other: str) -> bool:
+    """Whether two names are the same but for one number that counts on, or a time that goes on."""
     first, second = natural_key(one), natural_key(other)
     if len(first) != len(second):
         return False
-    different = [(a, b) for a, b in zip(first, second, strict=True) if a != b]
-    if len(different) != 1:
+    places = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
+    if len(places) != 1:
         return False
-    (kind_a, number_a, _), (kind_b, number_b, _) = different[0]
-    return kind_a == kind_b == 0 and abs(number_a - number_b) <= BURST_NUMBER_GAP
+    (kind_a, a, _), (kind_b, b, _) = first[places[0]], second[places[0]]
+    if kind_a or kind_b:
+        return False
+    if _is_clock(first, places[0]):
+        return abs(_seconds(a) - _seconds(b)) <= CLOCK_GAP_S
+    return abs(a - b) <= NUMBER_GAP
+
+
+def _is_clock(key: tuple[tuple[int, int, str], ...], place: int) -> bool:
+    """Whether the number at `place` is HHMMSS after a date YYYYMMDD: 20211008_124302."""
+    date = key[place - 2][1] if place >= 2 else 0
+    return 19_000_000 < date < 21_000_000 and key[place][1] < 240_000
+
+
+def _seconds(clock: int) -> int:
+    """HHMMSS -> seconds since midnight."""
+    return clock // 10_000 * 3_600 + clock // 100 % 100 * 60 + clock % 100
 
 
 def _by(pictures: Sequence[Picture], key: Callable[[Picture], str]) -> Iterable[list[int]]:

@@ -61,13 +61,16 @@ def assign_splits(members: Sequence[Member]) -> list[Assignment]:
         groups[member.group_id].append(member)
     group_split = {group_id: _present_split(group) for group_id, group in groups.items()}
     by_label: dict[str, list[str]] = defaultdict(list)
+    num_groups: dict[str, int] = defaultdict(int)
     for group_id, group in groups.items():
-        usable = sorted({m.label for m in group if m.label and not m.is_conflict})
-        if usable:
-            # Pictures of one leaf under two labels are rare; the group counts for the first.
-            by_label[usable[0]].append(group_id)
-    for group_ids in by_label.values():
-        if len(group_ids) >= MIN_GROUPS:
+        labels = sorted({m.label for m in group if m.label and not m.is_conflict})
+        for label in labels:
+            num_groups[label] += 1
+        if labels:
+            # Pictures of one leaf under two labels are rare; the first label places the group.
+            by_label[labels[0]].append(group_id)
+    for label, group_ids in by_label.items():
+        if num_groups[label] >= MIN_GROUPS:
             _fill(group_ids, groups, group_split)
     return [_assignment(member, group_split[member.group_id]) for member in members]
 

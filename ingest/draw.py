@@ -25,8 +25,11 @@ NOT_PLANT_FOLDER = "Background_without_leaves"
 FOLDERS: tuple[str, ...] = (*(c.folder for c in CONDITIONS), NOT_PLANT_FOLDER)
 """Every folder that is drawn, in the order it is drawn in."""
 
+# Names that count on would be taken for shots of one leaf (catalog/groups.py).
+NUMBER_STEP = 10
+
 # A name has four digits.
-MAX_PICTURES = 10_000
+MAX_PICTURES = 10_000 // NUMBER_STEP
 
 # Below this a lesion is smaller than a pixel.
 MIN_SIZE = 32
@@ -89,7 +92,7 @@ def _encode(image: Image.Image, *, quality: int) -> bytes:
 
 
 def _path(out: Path, folder: str, index: int) -> Path:
-    return out / folder / f"{index:04d}.jpg"
+    return out / folder / f"{index * NUMBER_STEP:04d}.jpg"
 
 
 def _check_settings(seed: int, pictures_per_folder: int, num_not_plants: int, size: int) -> None:

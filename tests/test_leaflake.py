@@ -92,9 +92,7 @@ def test_ctrl_c_is_130_without_a_traceback(capsys, monkeypatch) -> None:
 
     monkeypatch.setattr("catalog.sql_cli.run_sql", interrupt)
     assert leaflake.main(["sql", "--lake", "lake"]) == 130
-    assert capsys.readouterr().err == (
-        "leaflake sql: stopped; what was complete is kept.\n"
-    )
+    assert capsys.readouterr().err == ("leaflake sql: stopped; what was complete is kept.\n")
 
 
 def test_a_bug_is_left_to_raise(monkeypatch) -> None:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from catalog.groups import (
     BURST_BITS,
-    BURST_NUMBERED_BITS,
     MAX_GROUP,
+    MAX_NUMBERED,
     NEAR_COPY_BITS,
     Picture,
+    follow_each_other,
     group_pictures,
     natural_key,
     turned_hashes,
@@ -98,23 +99,46 @@ def test_the_eight_of_any_of_the_eight_are_the_same_eight(phash) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "distance", "together"),
+    ("first", "second", "expected"),
     [
-        ("leaf one.jpg", "leaf two.jpg", BURST_BITS, True),
-        ("leaf one.jpg", "leaf two.jpg", BURST_BITS + 1, False),
-        ("IMG_0009.jpg", "IMG_0010.jpg", BURST_NUMBERED_BITS, True),
-        ("IMG_0009.jpg", "IMG_0010.jpg", BURST_NUMBERED_BITS + 1, False),
-        ("IMG_0009.jpg", "IMG_0011.jpg", BURST_NUMBERED_BITS, True),
-        ("IMG_0009.jpg", "IMG_0012.jpg", BURST_NUMBERED_BITS, False),
-        ("IMG_0009.jpg", "DSC_0010.jpg", BURST_NUMBERED_BITS, False),
-        ("1_of_3.jpg", "2_of_4.jpg", BURST_NUMBERED_BITS, False),
+        ("IMG_0009.jpg", "IMG_0010.jpg", True),
+        ("IMG_0009.jpg", "IMG_0011.jpg", True),
+        ("IMG_0009.jpg", "IMG_0012.jpg", False),
+        ("IMG_0009.jpg", "DSC_0010.jpg", False),
+        ("1_of_3.jpg", "2_of_4.jpg", False),
+        ("leaf one.jpg", "leaf two.jpg", False),
+        ("20211008_124358.jpg", "20211008_124405.jpg", True),  # 7 s, over the full minute
+        ("20211008_124358.jpg", "20211008_124409.jpg", False),  # 11 s
+        ("IMG_20211008_115958.jpg", "IMG_20211008_120001.jpg", True),  # over the full hour
+        ("20211008_124358.jpg", "20211009_124358.jpg", True),  # one number that counts on
     ],
 )
-def test_neighbours_in_file_order_are_a_burst_if_they_look_alike(
-    first, second, distance, together
-) -> None:
-    pictures = [picture("a", path=first), picture("b", BASE ^ bits(distance), path=second)]
-    assert group_pictures(pictures) == ([0, 0] if together else [0, 1])
+def test_names_follow_each_other_by_a_number_or_by_the_clock(first, second, expected) -> None:
+    assert follow_each_other(first, second) is expected
+
+
+@pytest.mark.parametrize(("distance", "groups"), [(BURST_BITS, [0, 0]), (BURST_BITS + 1, [0, 1])])
+def test_neighbours_in_file_order_that_look_alike_are_a_burst(distance, groups) -> None:
+    pictures = [
+        picture("a", path="leaf one.jpg"),
+        picture("b", BASE ^ bits(distance), path="leaf two.jpg"),
+    ]
+    assert group_pictures(pictures) == groups
+
+
+def test_neighbours_whose_names_follow_each_other_are_a_burst_whatever_they_look_like() -> None:
+    pictures = [picture("a", path="IMG_9.jpg"), picture("b", FAR, path="IMG_10.jpg")]
+    assert group_pictures(pictures) == [0, 0]
+
+
+def test_a_folder_numbered_without_gaps_is_cut_where_neighbours_differ_most() -> None:
+    # Five pictures of one look, then MAX_NUMBERED - 1 of looks of their own; the first five stay.
+    looks = [BASE] * 5 + far_apart(MAX_NUMBERED - 1)
+    pictures = [picture(f"{i:02d}", look, path=f"IMG_{i}.jpg") for i, look in enumerate(looks)]
+    groups = group_pictures(pictures)
+    assert groups[:5] == [0] * 5
+    assert max(groups.count(group) for group in groups) <= MAX_NUMBERED
+    assert len(set(groups)) == 2
 
 
 def test_a_burst_ends_at_the_folder() -> None:
@@ -125,15 +149,15 @@ def test_a_burst_ends_at_the_folder() -> None:
 
 def test_only_neighbours_are_a_burst() -> None:
     pictures = [
-        picture("a", path="1.jpg"),
-        picture("b", FAR, path="2.jpg"),
-        picture("c", BASE ^ bits(BURST_BITS), path="3.jpg"),
+        picture("a", path="a.jpg"),
+        picture("b", FAR, path="b.jpg"),
+        picture("c", BASE ^ bits(BURST_BITS), path="c.jpg"),
     ]
     assert group_pictures(pictures) == [0, 1, 2]
 
 
 def test_a_burst_is_found_in_any_order_of_the_pictures() -> None:
-    other = BASE ^ bits(BURST_NUMBERED_BITS)
+    other = BASE ^ bits(BURST_BITS)
     pictures = [
         picture("a", path="IMG_10.jpg"),
         picture("b", FAR, path="IMG_2.jpg"),
@@ -180,4 +204,4 @@ def test_the_hashes_used_here_are_far_apart_in_every_turn() -> None:
         turned = turned_hashes(np.array(hashes, dtype=np.uint64))
         distance = np.bitwise_count(turned[:, :, None] ^ np.array(hashes, dtype=np.uint64))
         distance[:, range(len(hashes)), range(len(hashes))] = 64
-        assert distance.min() > BURST_NUMBERED_BITS - 6
+        assert distance.min() > BURST_BITS
