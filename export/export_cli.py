@@ -39,9 +39,10 @@ def run_export(args: argparse.Namespace) -> int:
             f"{found['milliseconds']:.1f} ms a picture; "
             f"at most {found['largest_difference']:.2g} from torch"
         )
-    species, condition = done.thresholds["species"], done.thresholds["condition"]
-    print(
-        f"{args.out}: answers with {done.default}; a species from p >= {species:.2f}, "
-        f"a condition from p >= {condition:.2f}"
-    )
+    species, condition = (_from(done.thresholds[rank]) for rank in ("species", "condition"))
+    print(f"{args.out}: answers with {done.default}; a species {species}, a condition {condition}")
     return 0
+
+
+def _from(threshold: float) -> str:
+    return "never" if threshold > 1 else f"from p >= {threshold:.2f}"

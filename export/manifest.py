@@ -44,7 +44,9 @@ class Manifest:
     """`species` and `condition`: the least probability at which that rank is answered."""
 
     provenance: dict[str, Any]
-    """Recipe, lake snapshot, versions, and the figures of the test split."""
+    """`recipe` and `backbone`, `lake` (its folder's name) and `snapshot`, `temperatures` of species
+    and condition, `val` (figures of the run's own arithmetic), and `files`: of each ONNX file its
+    val accuracies, largest difference from torch in probability, and milliseconds a picture."""
 
     files: dict[str, dict[str, Any]]
     """File name -> {"bytes", "sha256"} of every other file in the folder."""
@@ -83,6 +85,15 @@ def read_manifest(bundle: Path) -> Manifest:
                 "The file was changed or cut; export it anew or copy it again."
             )
     return manifest
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether `folder` holds the manifest of a bundle, of any version and however complete."""
+    try:
+        data = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("format") == FORMAT
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ BACKBONE_SCOPE = "classifier.backbone"
 class PictureReader(CalibrationDataReader):
     """Hands decoded pictures to the calibration, one at a time."""
 
-    def __init__(self, images: Sequence[np.ndarray]) -> None:
+    def __init__(self, images: Iterable[np.ndarray]) -> None:
         self._images: Iterator[np.ndarray] = iter(images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -38,7 +38,7 @@ class PictureReader(CalibrationDataReader):
         return None if image is None else {"image": image}
 
 
-def quantise(fp32: Path, int8: Path, images: Sequence[np.ndarray]) -> None:
+def quantise(fp32: Path, int8: Path, images: Iterable[np.ndarray]) -> None:
     """Write the INT8 twin of `fp32` to `int8`; `images` are uint8 (H, W, 3), of any sizes."""
     logging.getLogger().setLevel(logging.ERROR)  # the tool warns on the root logger
     with tempfile.TemporaryDirectory() as folder:

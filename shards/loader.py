@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -56,16 +56,18 @@ class Loader:
         seed: int = 0,
         crops: CropRange | None = None,
         threads: int = 2,
+        data: Sequence[bytes] | None = None,
     ) -> None:
         """`size` is the side of the square crops in pixels; without `crops` the whole picture is
-        squeezed to the square, and the order is the selection's."""
+        squeezed to the square, and the order is the selection's. `data` is what `read_encoded`
+        gave of the selection, for loaders that share it; without it, it is read."""
         self.selection = selection
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
         self.crops = crops
         self.threads = threads
-        self.data = read_encoded(selection)
+        self.data = read_encoded(selection) if data is None else data
 
     @property
     def num_batches(self) -> int:

@@ -17,7 +17,7 @@ from shards.format import read_bytes
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of the catalog that a loader reads, in the order of their place on disk."""
+    """Rows of the catalog that a loader reads; `select` gives them by their place on disk."""
 
     keys: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -39,11 +39,24 @@ class Selection:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def take(self, indices: np.ndarray) -> Selection:
+        """The rows at int (M,) `indices`, in their order."""
+        return Selection(
+            keys=tuple(self.keys[index] for index in indices),
+            datasets=tuple(self.datasets[index] for index in indices),
+            class_index=self.class_index[indices],
+            shard=self.shard[indices],
+            offset=self.offset[indices],
+            length=self.length[indices],
+            shards_folder=self.shards_folder,
+        )
+
 
 def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
     """The labelled samples of `lake` for which the SQL condition `where` holds.
 
-    Raises UsageError if DuckDB cannot make sense of `where`, or nothing matches.
+    Raises UsageError if DuckDB cannot make sense of `where`, nothing matches, or a sample is of a
+    class that `tree` lacks.
     """
     try:
         # The line break is for a `where` that ends in a comment.
@@ -60,7 +73,9 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
     return Selection(
         keys=tuple(row[0] for row in rows),
         datasets=tuple(row[1] for row in rows),
-        class_index=np.array([tree.class_index(row[2], row[3]) for row in rows], dtype=np.int64),
+        class_index=np.array(
+            [_class_index(lake, tree, row[2], row[3]) for row in rows], dtype=np.int64
+        ),
         shard=place[:, 0],
         offset=place[:, 1],
         length=place[:, 2],
@@ -69,12 +84,22 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
 
 
 def read_encoded(selection: Selection) -> Sequence[bytes]:
-    """The encoded bytes of every picture, read shard by shard in order."""
-    data: list[bytes] = []
+    """The encoded bytes of every picture, in the selection's order; read shard by shard."""
+    data = [b""] * len(selection)
     for shard in np.unique(selection.shard):
         with (selection.shards_folder / f"{shard:06d}.tar").open("rb") as tar:
             for index in np.flatnonzero(selection.shard == shard):
-                data.append(
-                    read_bytes(tar, int(selection.offset[index]), int(selection.length[index]))
-                )
+                offset, length = int(selection.offset[index]), int(selection.length[index])
+                data[index] = read_bytes(tar, offset, length)
     return data
+
+
+def _class_index(lake: Lake, tree: LabelTree, species: str, condition: str) -> int:
+    try:
+        return tree.class_index(species, condition)
+    except KeyError:
+        raise UsageError(
+            f"{lake.path}: holds pictures of the class {species}, {condition}, which the run's "
+            "label tree lacks: this is not the lake that the run was trained on. Name that one "
+            "with --lake. Nothing was written."
+        ) from None

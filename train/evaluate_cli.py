@@ -26,7 +26,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--lake", type=Path, metavar="DIR", help="if it was moved since")
-    parser.add_argument("--reuse", action="store_true", help="if it was done, only print it again")
+    parser.add_argument(
+        "--reuse",
+        action="store_true",
+        help="if it was done, only print it again; not with --lake or --laboratory",
+    )
     parser.add_argument(
         "--laboratory",
         metavar="PATTERNS",
@@ -37,7 +41,8 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, and print."""
     done = args.run / "evaluation.json"
-    if args.reuse and done.is_file():
+    as_before = args.reuse and args.lake is None and args.laboratory is None
+    if as_before and done.is_file():
         result = json.loads(done.read_text(encoding="utf-8"))
     else:
         from train.evaluate import LABORATORY, evaluate

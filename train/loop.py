@@ -1,14 +1,14 @@
 """Training: loaders and a fresh classifier in, trained weights and their val figures out.
 
 First the heads on frozen features, which takes seconds and gives fine-tuning a good start; then the
-whole network for as many epochs as the recipe's minutes allow.
+whole network until the recipe's epochs are done or its minutes are over.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +55,9 @@ class Training:
     val: Loader
     log: Callable[[Row], None]
     """Takes one row for metrics.jsonl."""
+
+    keep: Callable[[Mapping[str, torch.Tensor]], None]
+    """Takes the best weights so far, so that an interrupted run does not lose them."""
 
     precision: torch.dtype = torch.float32
     """Of the backbone's arithmetic; heads and loss are float32 always."""
@@ -146,7 +149,8 @@ def extract_features(training: Training) -> torch.Tensor:
 def fine_tune(training: Training) -> dict[str, float | int]:
     """Train the whole network until the recipe's epochs are done or its minutes are over.
 
-    After each epoch the averaged weights are judged on val, and the best are kept.
+    After each epoch the averaged weights are judged on val, and the best are kept. If there was no
+    time for a single step, those after the heads' stage are, as epoch 0.
     """
     recipe, model, loader = training.recipe, training.model, training.train
     optimiser = timm.optim.create_optimizer_v2(
@@ -154,7 +158,7 @@ def fine_tune(training: Training) -> dict[str, float | int]:
     )
     average = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
     light = torch.Generator().manual_seed(recipe.seed)
-    clock = Clock(recipe.max_epochs * loader.num_batches, recipe.minutes * 60)
+    clock = Clock(recipe.max_epochs * loader.num_batches, recipe.minutes)
     best = Best()
     with tqdm(total=100, desc="train", bar_format=BAR) as bar:
         while clock.progress() < 1:
@@ -173,10 +177,13 @@ def fine_tune(training: Training) -> dict[str, float | int]:
                 losses.append(loss.item())
                 bar.update(100 * clock.progress() - bar.n)
                 bar.set_postfix(epoch=epoch + 1, loss=f"{np.mean(losses):.3f}")
-            found = training.judge(average.module)
-            row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
-            training.log({**row, "loss": float(np.mean(losses)), **found})
-            best.offer(average.module, {"epoch": epoch + 1, **found})
+            if losses:
+                found = training.judge(average.module)
+                row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
+                training.log({**row, "loss": float(np.mean(losses)), **found})
+                best.offer(average.module, {"epoch": epoch + 1, **found}, training.keep)
+    if clock.step == 0:
+        best.offer(model, {"epoch": 0, **training.judge(model)}, training.keep)
     model.load_state_dict(best.state)
     return best.figures
 
@@ -185,19 +192,26 @@ def fine_tune(training: Training) -> dict[str, float | int]:
 class Clock:
     """How far fine-tuning is: steps or minutes, whichever is nearer to its end.
 
-    Minutes make a run end in time on any machine, also a busy one; a run whose epochs end first
-    does not depend on the clock, and can be repeated exactly.
+    Minutes make a run end in time on any machine, also a busy one, but then the learning rates and
+    the number of steps depend on how fast it was. A run by epochs alone does not depend on the
+    clock: on one processor, in one precision, it repeats exactly. The precision is chosen by
+    measuring (train/speed.py), and is in metrics.json.
     """
 
     max_steps: int
-    max_seconds: float
+    max_minutes: float | None
+    """None: as long as the steps take."""
+
     step: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def progress(self) -> float:
         """From 0 to 1."""
-        elapsed = time.monotonic() - self.started
-        return min(1.0, max(self.step / self.max_steps, elapsed / self.max_seconds))
+        by_steps = self.step / self.max_steps
+        if self.max_minutes is None:
+            return by_steps
+        elapsed = (time.monotonic() - self.started) / 60
+        return min(1.0, max(by_steps, elapsed / self.max_minutes))
 
 
 @dataclass
@@ -207,11 +221,18 @@ class Best:
     figures: dict[str, float | int] = field(default_factory=dict)
     state: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    def offer(self, model: torch.nn.Module, found: dict[str, float | int]) -> None:
-        """Keep `model` if it is at least as good; later weights have seen more."""
+    def offer(
+        self,
+        model: torch.nn.Module,
+        found: dict[str, float | int],
+        keep: Callable[[Mapping[str, torch.Tensor]], None],
+    ) -> None:
+        """Take `model` if it is at least as good, as later weights have seen more; hand on its
+        weights to `keep`."""
         if found["joint_top1"] >= self.figures.get("joint_top1", 0):
             self.figures = found
             self.state = {key: value.clone() for key, value in model.state_dict().items()}
+            keep(self.state)
 
 
 def rate_share(progress: float, recipe: Recipe) -> float:

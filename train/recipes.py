@@ -23,8 +23,8 @@ class Recipe:
     device: str
     """cpu or cuda; PyTorch's ROCm build also calls its devices cuda."""
 
-    minutes: float
-    """Time for fine-tuning, if the epochs are not done before."""
+    minutes: float | None
+    """Time for fine-tuning, if the epochs are not done before; None: as long as they take."""
 
     train_size: int
     """Side of the crops that the network is trained on, pixels."""
@@ -86,7 +86,7 @@ def rtx_3090() -> Recipe:
 def strix_halo() -> Recipe:
     """Swin-Tiny on the GPU of a Strix Halo, with PyTorch's ROCm build.
 
-    just setup TORCH_INDEX=<the ROCm wheel index>; just train strix-halo
+    just torch_index=<URL of the ROCm wheels> setup; just train strix-halo
 
     Not run yet: no such machine was at hand. The code path is the CPU's with another device.
     """

@@ -1,6 +1,7 @@
 """A run on disk: RUNS/<recipe>-<timestamp>/.
 
-config.json is written first, metrics.jsonl grows, metrics.json comes last and means "complete".
+config.json is written first, metrics.jsonl grows, best.safetensors is replaced whenever val got
+better, metrics.json comes last and means "complete".
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -69,10 +71,17 @@ def start_run(
 
 def finish_run(path: Path, model: Classifier, metrics: dict[str, Any]) -> None:
     """Write the weights and, last, metrics.json."""
-    # Contiguous: safetensors stores no strides, and convolutions are channels-last here.
-    state = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
-    safetensors.torch.save_file(state, path / "best.safetensors")
+    save_weights(path, model.state_dict())
     _write_json(path / "metrics.json", metrics)
+
+
+def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write or replace best.safetensors."""
+    # Contiguous: safetensors stores no strides, and convolutions are channels-last here.
+    state = {key: value.cpu().contiguous() for key, value in state.items()}
+    temporary = path / "best.safetensors.tmp"
+    safetensors.torch.save_file(state, temporary)
+    temporary.rename(path / "best.safetensors")
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
@@ -82,7 +91,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_run(path: Path) -> Run:
-    """Read a complete run. Raises UsageError if the folder is none."""
+    """Read a complete run. Raises UsageError if the folder is none, or of another version."""
     if not (path / "config.json").is_file():
         raise UsageError(
             f"{path}: not a run, there is no config.json in it. "
@@ -93,7 +102,7 @@ def read_run(path: Path) -> Run:
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     return Run(
         path=path,
-        recipe=Recipe(**config["recipe"]),
+        recipe=_read_recipe(path, config),
         tree=LabelTree.from_json(config["tree"]),
         lake=Path(config["lake"]),
         snapshot=config["snapshot"],
@@ -104,12 +113,24 @@ def read_run(path: Path) -> Run:
 def find_finished(runs: Path, recipe: Recipe, lake: Path, snapshot: int) -> Path | None:
     """The newest complete run of these very settings on this snapshot, if there is one."""
     for path in sorted(runs.glob(f"{recipe.name}-*"), reverse=True):
-        if (path / "metrics.json").is_file():
+        try:
             run = read_run(path)
-            same = run.recipe == recipe and run.lake == lake.resolve()
-            if same and run.snapshot == snapshot:
-                return path
+        except UsageError:  # unfinished, or of a version with other settings
+            continue
+        same = run.recipe == recipe and run.lake == lake.resolve()
+        if same and run.snapshot == snapshot:
+            return path
     return None
+
+
+def _read_recipe(path: Path, config: dict[str, Any]) -> Recipe:
+    try:
+        return Recipe(**config["recipe"])
+    except TypeError as error:
+        raise UsageError(
+            f"{path / 'config.json'}: the recipe is of another version of Leaflake ({error}). "
+            f"Use the version that trained it (commit {config['commit']}), or train anew."
+        ) from None
 
 
 def _commit() -> str:

@@ -23,9 +23,14 @@ def choose_precision(training: Training) -> None:
     for precision in (torch.float32, torch.bfloat16):
         training.precision = precision
         rates[precision] = pictures_per_second(training)
-    by_name = {str(p).removeprefix("torch."): round(rate, 1) for p, rate in rates.items()}
+    by_name = {precision_name(p): round(rate, 1) for p, rate in rates.items()}
     training.log({"stage": "pictures/s", **by_name})
     training.precision = max(rates, key=lambda precision: rates[precision])
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """`torch.bfloat16` -> `bfloat16`."""
+    return str(precision).removeprefix("torch.")
 
 
 def pictures_per_second(training: Training) -> float:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from train.recipes import Recipe
 
 EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/
@@ -23,32 +28,67 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lake", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="RUNS", help="folder of runs")
     parser.add_argument(
-        "--minutes", type=float, help="time for fine-tuning (default: the recipe's)"
+        "--minutes", type=minutes, help="time for fine-tuning (default: the recipe's)"
     )
-    parser.add_argument("--epochs", type=int, help="at most so many (default: as time allows)")
+    parser.add_argument(
+        "--epochs",
+        type=epochs,
+        help="so many, however long they take; with --minutes at most so many",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reuse", action="store_true", help="if such a run is done, only name it")
+
+
+def minutes(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
+    return value
+
+
+def epochs(text: str) -> int:
+    """A whole number from 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of epochs from 1")
+    return value
+
+
+def chosen_recipe(args: argparse.Namespace) -> Recipe:
+    """The named recipe with what the command line changes. Epochs alone have no time limit."""
+    from train.recipes import RECIPES
+
+    recipe = replace(RECIPES[args.recipe](), seed=args.seed)
+    if args.epochs is not None:
+        recipe = replace(recipe, max_epochs=args.epochs, minutes=None)
+    if args.minutes is not None:
+        recipe = replace(recipe, minutes=args.minutes)
+    return recipe
 
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, and print the val figures and, last, the run's folder."""
     from catalog.lake import open_lake
-    from train.recipes import RECIPES
 
-    recipe = replace(RECIPES[args.recipe](), seed=args.seed)
-    if args.minutes is not None:
-        recipe = replace(recipe, minutes=args.minutes)
-    if args.epochs is not None:
-        recipe = replace(recipe, max_epochs=args.epochs)
-    with open_lake(args.lake) as lake:
-        from train.run_folder import find_finished  # imports torch: a refusal need not wait for it
+    recipe = chosen_recipe(args)
+    with open_lake(args.lake) as lake:  # before the imports of torch, which a refusal can spare
+        snapshot = lake.snapshot
+    if args.reuse:
+        from train.run_folder import find_finished
 
-        finished = find_finished(args.out, recipe, lake.path, lake.snapshot) if args.reuse else None
+        finished = find_finished(args.out, recipe, args.lake, snapshot)
         if finished:
-            print(f"snapshot {lake.snapshot}: trained before", file=sys.stderr)
+            print(f"snapshot {snapshot}: trained before", file=sys.stderr)
             print(finished)
             return 0
-        from train.train_run import train_run
+    from train.train_run import train_run
 
-        print(train_run(recipe, lake, args.out))
+    print(train_run(recipe, args.lake, args.out))
     return 0

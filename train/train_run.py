@@ -11,36 +11,40 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from catalog.lake import Lake
+from catalog.lake import open_lake
 from catalog.organise import label_tree
 from leaflake import UsageError
 from shards.loader import CropRange, Loader
-from shards.select import select
+from shards.select import read_encoded, select
 from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.loop import Row, Training, fit
 from train.metrics import no_plant_mask
 from train.recipes import Recipe
-from train.run_folder import append_row, finish_run, start_run
+from train.run_folder import append_row, finish_run, save_weights, start_run
+from train.speed import precision_name
 
 
-def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
+def train_run(recipe: Recipe, lake_path: Path, runs: Path) -> Path:
     """Train on the lake as it is now. Returns the run's folder, which is complete.
 
-    Raises UsageError before anything is written if a split is empty or the device is missing.
+    The lake is closed before training starts, so that others may write to it.
+    Raises UsageError before anything is written if there is no lake, a split is empty or the
+    device is missing.
     """
     _refuse_missing_device(recipe)
     started = time.time()
-    tree, snapshot = label_tree(lake.connection), lake.snapshot
-    train = select(lake, "split = 'train'", tree)
-    val = select(lake, "split = 'val'", tree)
+    with open_lake(lake_path) as lake:
+        tree, snapshot = label_tree(lake.connection), lake.snapshot
+        train = select(lake, "split = 'train'", tree)
+        val = select(lake, "split = 'val'", tree)
     if no_plant_mask(val.class_index, tree).all():
         raise UsageError(
-            f"{lake.path}: val holds no picture of a plant, so nothing could be judged. "
+            f"{lake_path}: val holds no picture of a plant, so nothing could be judged. "
             "Add pictures to the classes. Nothing was written."
         )
     backbone = load_backbone(recipe.backbone)
-    path = start_run(runs, recipe, tree, lake.path, snapshot, backbone.weights)
+    path = start_run(runs, recipe, tree, lake_path, snapshot, backbone.weights)
     print(
         f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train and "
         f"{len(val):,} val pictures, {tree.num_species} species, {tree.num_classes} classes"
@@ -53,18 +57,21 @@ def train_run(recipe: Recipe, lake: Lake, runs: Path) -> Path:
     loader = partial(
         Loader, batch_size=recipe.batch_size, seed=recipe.seed, threads=os.cpu_count() or 1
     )
+    train_data = read_encoded(train)
     training = Training(
         recipe=recipe,
         tree=tree,
         model=Classifier(backbone, tree, recipe.eval_size),
-        train=loader(train, size=recipe.train_size, crops=CropRange()),
-        still=loader(train, size=recipe.train_size),
+        train=loader(train, size=recipe.train_size, crops=CropRange(), data=train_data),
+        still=loader(train, size=recipe.train_size, data=train_data),
         val=loader(val, size=recipe.eval_size),
         log=log,
+        keep=partial(save_weights, path),
     )
     best = fit(training)
     minutes = (time.time() - started) / 60
-    finish_run(path, training.model, {"minutes": minutes, "val": best})
+    precision = precision_name(training.precision)
+    finish_run(path, training.model, {"minutes": minutes, "precision": precision, "val": best})
     print(f"val, epoch {best['epoch']}: {describe_figures(best)}; {minutes:.1f} minutes in all")
     return path
 
@@ -101,5 +108,6 @@ def _refuse_missing_device(recipe: Recipe) -> None:
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             f"recipe {recipe.name}: PyTorch {torch.__version__} sees no GPU. Install the build for "
-            "yours (just setup INDEX), or train with: just train cpu. Nothing was written."
+            "yours (just torch_index=URL setup), or train with: just train cpu. "
+            "Nothing was written."
         )

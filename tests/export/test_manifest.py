@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from export.manifest import Manifest, describe_file, read_manifest, write_manifest
+from export.manifest import Manifest, describe_file, is_bundle, read_manifest, write_manifest
 from leaflake import UsageError
 
 
@@ -75,3 +75,22 @@ def test_a_broken_manifest_is_refused(bundle, text, sentence):
 def test_a_folder_without_manifest_is_no_bundle(tmp_path):
     with pytest.raises(UsageError, match="not a bundle"):
         read_manifest(tmp_path)
+
+
+def test_a_bundle_is_known_by_its_manifest_even_if_a_file_is_missing(bundle):
+    (bundle / "server.fp32.onnx").unlink()
+    change(bundle, format_version=2)
+    assert is_bundle(bundle)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": "other"}', "\udcff"])
+def test_another_tools_model_json_makes_no_bundle(tmp_path, text):
+    (tmp_path / "model.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert not is_bundle(tmp_path)
+
+
+def test_a_folder_without_manifest_and_a_file_are_no_bundles(tmp_path):
+    (tmp_path / "file").write_text("{}")
+    assert not is_bundle(tmp_path)
+    assert not is_bundle(tmp_path / "file")
+    assert not is_bundle(tmp_path / "missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,11 @@ def test_whole_pictures_come_in_the_order_of_the_selection(selection, pictures) 
     assert keys(batches) == list(selection.keys)
     images = np.concatenate([batch.images for batch in batches])
     assert np.array_equal(images, [squeeze(decode_image(data), 16) for data in pictures])
+
+
+def test_bytes_that_were_read_before_are_not_read_again(selection, pictures) -> None:
+    elsewhere = replace(selection, shards_folder=Path("nowhere"))
+    assert same(load(selection), load(elsewhere, data=pictures))
 
 
 def test_an_epoch_may_be_left_early(selection) -> None:

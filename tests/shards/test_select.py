@@ -93,6 +93,26 @@ def test_the_encoded_bytes_are_read_in_the_order_of_the_selection(lake) -> None:
     assert list(read_encoded(select(lake, "true", TREE))) == [b"tomato", b"apple", b"blight\n"]
 
 
+def test_rows_are_taken_and_read_in_any_order(lake) -> None:
+    found = select(lake, "true", TREE).take(np.array([2, 0, 1]))
+    assert found.keys == ("000001-00000", "000000-00000", "000000-00001")
+    assert found.datasets == ("field", "lab", "lab")
+    assert found.class_index.tolist() == [2, 1, 0]
+    assert list(read_encoded(found)) == [b"blight\n", b"tomato", b"apple"]
+    assert list(read_encoded(found.take(np.array([1, 0])))) == [b"tomato", b"blight\n"]
+
+
+def test_a_lake_with_a_class_that_the_tree_lacks_is_refused_with_its_name(lake) -> None:
+    smaller = LabelTree.from_pairs([("apple", "scab"), ("tomato", "healthy")])
+    with pytest.raises(UsageError) as refused:
+        select(lake, "true", smaller)
+    assert str(refused.value) == (
+        f"{lake.path}: holds pictures of the class tomato, late_blight, which the run's label tree "
+        "lacks: this is not the lake that the run was trained on. Name that one with --lake. "
+        "Nothing was written."
+    )
+
+
 def test_a_tar_that_was_cut_off_is_noticed(tmp_path) -> None:
     (tmp_path / "000000.tar").write_bytes(b"short")
     row = np.array([0])

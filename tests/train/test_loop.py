@@ -1,10 +1,50 @@
-import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from train.loop import Best, Clock, rate_share
-from train.recipes import cpu
+from catalog.taxonomy import LabelTree
+from shards.loader import Loader
+from shards.select import Selection
+from train.backbones import Backbone
+from train.classifier import Classifier
+from train.loop import Best, Clock, Training, fine_tune, rate_share
+from train.recipes import Recipe, cpu
+
+TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust")])
+
+
+@pytest.fixture
+def loader(draw, encode) -> Loader:
+    """Two batches of two pictures."""
+    data = [encode(draw(seed)) for seed in range(4)]
+    zeros = np.zeros(4, dtype=np.int64)
+    keys = ("a", "b", "c", "d")
+    selection = Selection(keys, ("set",) * 4, np.arange(4) % 2, zeros, zeros, zeros, Path())
+    return Loader(selection, size=8, batch_size=2, threads=1, data=data)
+
+
+class Record:
+    """What a training handed on: its rows, and the weights that it wanted kept."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict] = []
+        self.kept: list[dict] = []
+
+    def training(self, recipe: Recipe, loader: Loader) -> Training:
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        )
+        backbone = Backbone(network, 4, (0.5,) * 3, (0.5,) * 3, "none")
+        model = Classifier(backbone, TREE, eval_size=8)
+        log, keep = self.rows.append, self.kept.append
+        return Training(recipe, TREE, model, loader, loader, loader, log=log, keep=keep)
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_rate_rises_straight_and_falls_as_half_a_cosine():
@@ -14,17 +54,49 @@ def test_rate_rises_straight_and_falls_as_half_a_cosine():
 
 
 def test_progress_is_steps_or_minutes_whichever_is_further():
-    clock = Clock(max_steps=200, max_seconds=math.inf)
-    clock.step = 50
-    assert clock.progress() == 0.25
-    assert Clock(max_steps=200, max_seconds=1e-9).progress() == 1.0
+    assert Clock(max_steps=200, max_minutes=None, step=50).progress() == 0.25
+    assert Clock(max_steps=200, max_minutes=1e9, step=50).progress() == 0.25
+    assert Clock(max_steps=200, max_minutes=1e-12).progress() == 1.0
+
+
+def test_epochs_without_minutes_are_done_in_full_and_the_best_weights_kept(loader):
+    record = Record()
+    training = record.training(replace(cpu(), max_epochs=3, minutes=None), loader)
+    best = fine_tune(training)
+    assert [(row["epoch"], row["steps"]) for row in record.rows] == [(1, 2), (2, 4), (3, 6)]
+    assert best["joint_top1"] == max(row["joint_top1"] for row in record.rows)
+    assert equal(record.kept[-1], training.model.state_dict())
+
+
+def test_without_time_for_a_step_the_weights_after_the_heads_are_judged_and_kept(loader):
+    record = Record()
+    training = record.training(replace(cpu(), minutes=1e-12), loader)
+    before = {key: value.clone() for key, value in training.model.state_dict().items()}
+    assert fine_tune(training) == {"epoch": 0, **training.judge(training.model)}
+    assert record.rows == []
+    assert len(record.kept) == 1
+    assert equal(record.kept[0], before)
+    assert equal(training.model.state_dict(), before)
+
+
+def test_time_that_ends_between_epochs_adds_no_row(loader, monkeypatch):
+    # Asked before epoch 1 and its two steps, before epoch 2, and before that one's first step.
+    answers = iter([0.1, 0.1, 0.2, 0.4, 0.5, 0.6, 1.0, 1.0])
+    monkeypatch.setattr(Clock, "progress", lambda clock: next(answers))
+    record = Record()
+    best = fine_tune(record.training(cpu(), loader))
+    assert [row["epoch"] for row in record.rows] == [1]
+    assert best["epoch"] == 1
 
 
 def test_later_weights_win_when_they_are_as_good():
     best = Best()
     network = torch.nn.Linear(1, 1)
+    kept: list[float] = []
     for epoch, (accuracy, weight) in enumerate([(0.5, 1.0), (0.5, 2.0), (0.4, 3.0)]):
         torch.nn.init.constant_(network.weight, weight)
-        best.offer(network, {"joint_top1": accuracy, "epoch": epoch})
+        found = {"joint_top1": accuracy, "epoch": epoch}
+        best.offer(network, found, lambda state: kept.append(state["weight"].item()))
     assert best.figures == {"joint_top1": 0.5, "epoch": 1}
     assert best.state["weight"].item() == 2.0
+    assert kept == [1.0, 2.0]

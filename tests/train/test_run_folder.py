@@ -1,13 +1,22 @@
 import json
 
 import pytest
+import safetensors.torch
+import torch
 
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.recipes import RECIPES, cpu
-from train.run_folder import append_row, find_finished, finish_run, read_run, start_run
+from train.run_folder import (
+    append_row,
+    find_finished,
+    finish_run,
+    read_run,
+    save_weights,
+    start_run,
+)
 from train.train_cli import RECIPE_NAMES
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust")])
@@ -44,6 +53,26 @@ def test_an_unfinished_run_and_a_foreign_folder_are_refused(tmp_path):
         read_run(path)
     with pytest.raises(UsageError, match="not a run"):
         read_run(tmp_path)
+
+
+def test_an_interrupted_run_has_its_best_weights_and_is_not_complete(tmp_path):
+    path = start_run(tmp_path / "runs", cpu(), TREE, tmp_path / "lake", 7, "none")
+    save_weights(path, {"weight": torch.tensor([1.0])})
+    save_weights(path, {"weight": torch.tensor([2.0])})
+    assert safetensors.torch.load_file(path / "best.safetensors") == {"weight": torch.tensor([2.0])}
+    assert sorted(p.name for p in path.iterdir()) == ["best.safetensors", "config.json"]
+    assert find_finished(tmp_path / "runs", cpu(), tmp_path / "lake", 7) is None
+
+
+def test_a_run_of_a_version_with_other_settings_is_refused_and_never_reused(tmp_path):
+    path = start_run(tmp_path / "runs", cpu(), TREE, tmp_path / "lake", 7, "none")
+    config = json.loads((path / "config.json").read_text())
+    config["recipe"]["mixup"] = 0.2
+    (path / "config.json").write_text(json.dumps({**config, "commit": "abc123"}))
+    (path / "metrics.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"'mixup'.*the version that trained it \(commit abc123\)"):
+        read_run(path)
+    assert find_finished(tmp_path / "runs", cpu(), tmp_path / "lake", 7) is None
 
 
 def test_the_command_line_knows_every_recipe():

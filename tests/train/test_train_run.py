@@ -1,8 +1,12 @@
+import json
+
 import pytest
 import torch
 
 from catalog.lake import create_lake
 from leaflake import UsageError
+from shards.format import ShardWriter
+from train.loop import Training
 from train.recipes import cpu, rtx_3090
 from train.train_run import describe, train_run
 
@@ -20,12 +24,42 @@ def test_rows_are_said_in_words_and_per_cent():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_recipe_for_a_gpu_is_refused_where_there_is_none(tmp_path):
-    with create_lake(tmp_path / "lake") as lake, pytest.raises(UsageError, match="sees no GPU"):
-        train_run(rtx_3090(), lake, tmp_path / "runs")
+    create_lake(tmp_path / "lake").connection.close()
+    with pytest.raises(UsageError, match=r"sees no GPU.*\(just torch_index=URL setup\)"):
+        train_run(rtx_3090(), tmp_path / "lake", tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_lake_without_pictures_is_refused_before_anything_is_written(tmp_path):
-    with create_lake(tmp_path / "lake") as lake, pytest.raises(UsageError, match="no labelled"):
-        train_run(cpu(), lake, tmp_path / "runs")
+    create_lake(tmp_path / "lake").connection.close()
+    with pytest.raises(UsageError, match="no labelled"):
+        train_run(cpu(), tmp_path / "lake", tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_lake_can_be_written_to_while_a_run_trains_on_it(tmp_path, monkeypatch, draw, encode):
+    with create_lake(tmp_path / "lake") as lake:
+        (lake.path / "shards").mkdir()
+        writer = ShardWriter(lake.shard_path(0))
+        place = writer.add("000000-00000", encode(draw(0)), {})
+        writer.close()
+        with lake.commit("two pictures") as connection:
+            for split in ("train", "val"):
+                connection.execute(
+                    'INSERT INTO samples (species, "condition", split, shard, "offset", length) '
+                    "VALUES ('apple', 'rust', ?, 0, ?, ?)",
+                    [split, *place],
+                )
+
+    def ingest_meanwhile(training: Training) -> dict[str, float | int]:
+        with create_lake(tmp_path / "lake") as lake, lake.commit("more") as connection:
+            connection.execute("UPDATE samples SET dataset = 'field'")
+        assert training.train.data is training.still.data
+        training.precision = torch.bfloat16
+        return {"epoch": 1, "joint_top1": 1.0}
+
+    monkeypatch.setattr("train.train_run.fit", ingest_meanwhile)
+    path = train_run(cpu(), tmp_path / "lake", tmp_path / "runs")
+    metrics = json.loads((path / "metrics.json").read_text())
+    assert metrics["precision"] == "bfloat16"
+    assert metrics["val"] == {"epoch": 1, "joint_top1": 1.0}
