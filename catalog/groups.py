@@ -167,7 +167,8 @@ def _by(pictures: Sequence[Picture], key: Callable[[Picture], str]) -> Iterable[
 
 
 class _DisjointSets:
-    """Union-find whose root is always the smallest index, with the size of each set."""
+    """Union-find whose root is always the smallest index, with the number of different pictures in
+    each set."""
 
     def __init__(self, size: int) -> None:
         self._parent = list(range(size))
@@ -185,4 +186,5 @@ class _DisjointSets:
         if first == second or (limit is not None and size > limit):
             return
         self._parent[second] = first
-        self._size[first] = size
+        if limit is not None:  # exact copies count as one
+            self._size[first] = size

@@ -53,7 +53,9 @@ def organise(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("organised", organised)
     connection.execute(
         "UPDATE samples SET split = organised.split, status = organised.status, "
-        'group_id = organised.group_id FROM organised WHERE samples."key" = organised."key"'
+        'group_id = organised.group_id FROM organised WHERE samples."key" = organised."key" AND '
+        "(samples.split, samples.status, samples.group_id) IS DISTINCT FROM "
+        "(organised.split, organised.status, organised.group_id)"
     )
     connection.unregister("organised")
 

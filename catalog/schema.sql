@@ -50,9 +50,9 @@ CREATE TABLE folders (
     dataset VARCHAR, folder VARCHAR, species VARCHAR, "condition" VARCHAR,
     rule VARCHAR, confidence DOUBLE, sure BOOLEAN, candidates VARCHAR
 );
-COMMENT ON TABLE folders IS 'One row a class folder: what the folder-name reader made of it';
+COMMENT ON TABLE folders IS 'One row a class folder: what the folder-name reader made of it, which labels the pictures that come; to relabel those that are there, UPDATE samples';
 COMMENT ON COLUMN folders.rule IS 'Rule by which the name was read';
-COMMENT ON COLUMN folders.confidence IS '0 to 1';
+COMMENT ON COLUMN folders.confidence IS '0 to 1; under 0.7 the pictures get no label';
 COMMENT ON COLUMN folders.sure IS 'false: a person should look; see the view label_review';
 COMMENT ON COLUMN folders.candidates IS 'JSON list of [species, condition, confidence]';
 

@@ -23,18 +23,25 @@ def add_ingest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--species", help="species of folders that name only a disease")
     parser.add_argument(
         "--short-side",
-        type=_positive,
+        type=positive,
         default=256,
         metavar="PIXELS",
         help="scale larger pictures to this short side (default 256)",
     )
-    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: one a core)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
 
 
 def run_ingest(args: argparse.Namespace) -> int:
     """Run it, and print what the lake holds now."""
     from ingest.run import ingest
+    from ingest.scan import stray_files
 
     done = ingest(
         args.sources,
@@ -45,16 +52,33 @@ def run_ingest(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
     )
     if args.dry_run:
-        print(
-            f"would pack {done.files:,} new files into {_shards(done.shards)}; nothing was written"
-        )
+        print(f"would pack {_count(done.files, 'new file')} into {_count(done.shards, 'shard')}")
+        print(_readings(args.sources, args.species))
+        print("nothing was written")
         return 0
     if not done.files:
         print(f"nothing new; the lake stays at snapshot {done.snapshot}")
     else:
-        print(f"{done.files:,} new files in {_shards(done.shards)}, snapshot {done.snapshot}")
+        print(f"{_count(done.files, 'new file')} in {_count(done.shards, 'shard')}, ", end="")
+        print(f"snapshot {done.snapshot}")
     print(summary(args.lake))
+    if strays := stray_files(args.sources):
+        print(f"passed over: {_count(strays, 'file')} outside the class folders")
+    if done.gone:
+        print(f"no longer in their folders: {_count(done.gone, 'file')}; their samples stay")
     return 0
+
+
+def _readings(sources: list[Path], species: str | None) -> str:
+    """What would be made of the folder names: the unsure ones, a line each."""
+    from catalog.labels import read_folder_name
+    from ingest.scan import scan
+
+    readings = [read_folder_name(one.folder, one.species_hint) for one in scan(sources, species)]
+    unsure = [reading for reading in readings if not reading.sure]
+    lines = [f"{_count(len(readings), 'class folder')}, {len(unsure)} names to review"]
+    lines += [f"  {r.folder}: {r.species}, {r.condition} ({r.rule})" for r in unsure]
+    return "\n".join(lines)
 
 
 def summary(lake_path: Path) -> str:
@@ -87,11 +111,11 @@ def summary(lake_path: Path) -> str:
     )
 
 
-def _shards(count: int) -> str:
-    return f"{count} shard{'' if count == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not 1 or more")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class ShardPlan:
 
 def plan_shards(
     folders: Sequence[ClassFolder],
-    known: set[tuple[str, int, int]],
+    known: Set[tuple[str, int, int]],
     *,
     shards_folder: Path,
     first_shard: int,

@@ -6,28 +6,28 @@ it was, and the next one skips the shards that it had finished.
 
 from __future__ import annotations
 
-import json
+import fcntl
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
 from tqdm import tqdm
 
-from catalog.labels import read_folder_name
-from catalog.lake import Lake, create_lake, open_lake
-from catalog.organise import label_tree, organise
+from catalog.lake import CATALOG_NAME, open_lake
+from ingest.commit import commit_shards
 from ingest.pack import pack_shard
 from ingest.plan import ShardPlan, plan_shards
-from ingest.scan import ClassFolder, printable, scan
+from ingest.scan import ClassFolder, scan
 from leaflake import UsageError
 
 DEFAULT_SHORT_SIDE = 256
+
+LOCK_NAME = "ingest.lock"
+"""Held by the one ingest that may pack shards; two would take the same shard numbers."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,23 @@ class Ingested:
     """Files that were new or changed."""
 
     shards: int
+    snapshot: int
+
+    gone: int = 0
+    """Files of these class folders that the lake has and the folders no longer do. They stay."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a lake has already."""
+
+    files: frozenset[tuple[str, int, int]]
+    """(path, size, mtime_ns) of every sample and rejection."""
+
+    folders: dict[tuple[str, str], str]
+    """(dataset, class folder) -> path of one of its files."""
+
+    next_shard: int
     snapshot: int
 
 
@@ -54,34 +71,27 @@ def ingest(
     """Take the pictures of `sources` that the lake does not have yet into it.
 
     Raises UsageError, before anything is written, if a source holds nothing, if `lake_path` is a
-    folder of something else, or if the disk is too small.
+    folder of something else or lies in a source, if another ingest is at work on it, or if the
+    disk is too small.
     """
     started = time.time()
     _refuse_lake_in_source(sources, lake_path)
     folders = scan(list(sources), species)
-    known, first_shard, snapshot = _present_state(lake_path)
-    plans = plan_shards(
-        folders,
-        known,
-        shards_folder=lake_path / "shards",
-        first_shard=first_shard,
-        short_side=short_side,
-        seed=seed,
-    )
+    present = read_present(lake_path)
+    _refuse_moved_folders(folders, present)
+    gone = _count_gone(folders, present)
+    plans = _plan(folders, present, lake_path, short_side, seed)
     files = sum(len(plan.files) for plan in plans)
     if dry_run or not plans:
-        return Ingested(files, len(plans), snapshot)
+        return Ingested(files, len(plans), present.snapshot, gone)
     _refuse_full_disk(lake_path, plans)
-    readings = [_reading_row(folder) for folder in folders]
     (lake_path / "shards").mkdir(parents=True, exist_ok=True)
-    pack_all(plans, workers)
-    with create_lake(lake_path) as lake:
-        with lake.commit(f"ingest of {files:,} files") as connection:
-            _insert(connection, plans, readings)
-            organise(connection)
-            _record_run(connection, started, sources, plans)
-        _write_taxonomy(lake)
-        return Ingested(files, len(plans), lake.snapshot)
+    with _only_ingest(lake_path):
+        # Another ingest may have ended since; only under the lock the plan is sure.
+        plans = _plan(folders, read_present(lake_path), lake_path, short_side, seed)
+        pack_all(plans, workers)
+        snapshot = commit_shards(lake_path, plans, folders, sources, started)
+    return Ingested(files, len(plans), snapshot, gone)
 
 
 def pack_all(plans: Sequence[ShardPlan], workers: int) -> None:
@@ -98,6 +108,88 @@ def pack_all(plans: Sequence[ShardPlan], workers: int) -> None:
                 bar.update(packed)
 
 
+def read_present(lake_path: Path) -> Present:
+    """What the lake has; nothing, where there is none yet.
+
+    Raises UsageError if `lake_path` is a file, lies below one, or is a folder of something else.
+    """
+    for path in (lake_path, *lake_path.absolute().parents):
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: is a file; --lake names a folder. Nothing was written.")
+    if not (lake_path / CATALOG_NAME).exists():
+        ours = {"shards", LOCK_NAME}
+        found = sorted(p.name for p in lake_path.iterdir()) if lake_path.is_dir() else []
+        if foreign := [name for name in found if name not in ours]:
+            raise UsageError(
+                f"{lake_path}: not a lake, and not empty: it holds {foreign[0]!r}. "
+                "Name a new folder or an existing lake. Nothing was written."
+            )
+        return Present(frozenset(), {}, 0, 0)
+    with open_lake(lake_path) as lake:
+        rows = lake.connection.execute(
+            "SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM samples UNION "
+            "ALL SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM rejections"
+        ).fetchall()
+        # By shards written, not only by samples that are left: a number that an older snapshot
+        # reads must never be written again.
+        last = lake.connection.execute(
+            "SELECT greatest((SELECT max(shard) + 1 FROM samples), (SELECT sum(shards) FROM "
+            "ingests), 0)"
+        ).fetchone()
+        assert last is not None
+        return Present(
+            files=frozenset(row[2:] for row in rows),
+            folders={row[:2]: row[2] for row in rows},
+            next_shard=int(last[0]),
+            snapshot=lake.snapshot,
+        )
+
+
+def _plan(
+    folders: Sequence[ClassFolder], present: Present, lake_path: Path, short_side: int, seed: int
+) -> list[ShardPlan]:
+    return plan_shards(
+        folders,
+        present.files,
+        shards_folder=lake_path / "shards",
+        first_shard=present.next_shard,
+        short_side=short_side,
+        seed=seed,
+    )
+
+
+@contextmanager
+def _only_ingest(lake_path: Path) -> Iterator[None]:
+    """Hold the lake's lock. The system drops it when the process ends, however that happens."""
+    with (lake_path / LOCK_NAME).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"{lake_path}: another ingest is at work on it. Wait until it is done, and run "
+                "this one again. Nothing was written."
+            ) from None
+        yield
+
+
+def _count_gone(folders: Sequence[ClassFolder], present: Present) -> int:
+    seen = {file.path for folder in folders for file in folder.files}
+    roots = tuple({folder.path + "/" for folder in folders})
+    return sum(path not in seen and path.startswith(roots) for path, _, _ in present.files)
+
+
+def _refuse_moved_folders(folders: Sequence[ClassFolder], present: Present) -> None:
+    """A second dataset of one name would get the first one's labels."""
+    for folder in folders:
+        known = present.folders.get((folder.dataset, folder.folder))
+        if known and not known.startswith(folder.path + "/"):
+            raise UsageError(
+                f"{folder.path}: the lake has a folder {folder.folder!r} of a dataset "
+                f"{folder.dataset!r} from elsewhere ({known}). Rename the folder of one of the two "
+                "datasets, so that they can be told apart. Nothing was written."
+            )
+
+
 def _refuse_lake_in_source(sources: Sequence[Path], lake_path: Path) -> None:
     for source in sources:
         if lake_path.resolve().is_relative_to(source.resolve()):
@@ -107,36 +199,13 @@ def _refuse_lake_in_source(sources: Sequence[Path], lake_path: Path) -> None:
             )
 
 
-def _present_state(lake_path: Path) -> tuple[set[tuple[str, int, int]], int, int]:
-    """Known (path, size, mtime_ns), the next free shard number, and the snapshot."""
-    if lake_path.is_file():
-        raise UsageError(f"{lake_path}: is a file; --lake names a folder. Nothing was written.")
-    if lake_path.is_dir() and not (lake_path / "catalog.ducklake").exists():
-        foreign = sorted(p.name for p in lake_path.iterdir() if p.name != "shards")
-        if foreign:
-            raise UsageError(
-                f"{lake_path}: not a lake, and not empty: it holds {foreign[0]!r}. "
-                "Name a new folder or an existing lake. Nothing was written."
-            )
-    if not (lake_path / "catalog.ducklake").exists():
-        return set(), 0, 0
-    with open_lake(lake_path) as lake:
-        rows = lake.connection.execute(
-            "SELECT source_path, source_bytes, source_mtime_ns FROM samples "
-            "UNION ALL SELECT source_path, source_bytes, source_mtime_ns FROM rejections"
-        ).fetchall()
-        # By shards written, not only by samples that are left: a number that an older snapshot
-        # reads must never be written again.
-        row = lake.connection.execute(
-            "SELECT greatest((SELECT max(shard) + 1 FROM samples), (SELECT sum(shards) FROM "
-            "ingests), 0)"
-        ).fetchone()
-        assert row is not None
-        return set(rows), int(row[0]), lake.snapshot
-
-
 def _refuse_full_disk(lake_path: Path, plans: Sequence[ShardPlan]) -> None:
-    needed = sum(planned.file.size for plan in plans for planned in plan.files)
+    needed = sum(
+        # Scaled down, a picture takes less than a byte a pixel, and is seldom wider than 2:1.
+        min(planned.file.size, 2 * plan.short_side**2)
+        for plan in plans
+        for planned in plan.files
+    )
     parent = next(p for p in [lake_path, *lake_path.resolve().parents] if p.exists())
     free = shutil.disk_usage(parent).free
     if needed > free:
@@ -144,80 +213,3 @@ def _refuse_full_disk(lake_path: Path, plans: Sequence[ShardPlan]) -> None:
             f"{lake_path}: needs up to {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free "
             "there. Make room or name another disk. Nothing was written."
         )
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    plans: Sequence[ShardPlan],
-    readings: Sequence[tuple[object, ...]],
-) -> None:
-    """Rows of the sidecars and folders; a changed file's new row supersedes the old one."""
-    sidecars = [str(plan.sidecar) for plan in plans]
-    connection.execute("CREATE OR REPLACE TEMP TABLE packed AS FROM read_parquet(?)", [sidecars])
-    for table in ("samples", "rejections"):
-        connection.execute(
-            f"DELETE FROM {table} WHERE source_path IN (SELECT source_path FROM packed)"
-        )
-    connection.execute(
-        "INSERT INTO samples BY NAME "
-        "SELECT * EXCLUDE (reason, detail) FROM packed WHERE reason IS NULL"
-    )
-    connection.execute(
-        "INSERT INTO rejections BY NAME SELECT dataset, folder, source_path, reason, detail, "
-        "source_bytes, source_mtime_ns FROM packed WHERE reason IS NOT NULL"
-    )
-    # A folder that was read before keeps its reading: a person may have mended it.
-    present = set(connection.execute("SELECT dataset, folder FROM folders").fetchall())
-    fresh = [row for row in readings if row[:2] not in present]
-    if fresh:
-        connection.executemany("INSERT INTO folders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fresh)
-    connection.execute(
-        'UPDATE samples SET species = folders.species, "condition" = folders."condition" '
-        "FROM folders WHERE samples.dataset = folders.dataset AND samples.folder = folders.folder "
-        "AND samples.source_path IN (SELECT source_path FROM packed)"
-    )
-
-
-def _reading_row(folder: ClassFolder) -> tuple[object, ...]:
-    reading = read_folder_name(folder.folder, folder.species_hint)
-    return (
-        folder.dataset,
-        folder.folder,
-        reading.species,
-        reading.condition,
-        reading.rule,
-        reading.confidence,
-        reading.sure,
-        json.dumps(reading.candidates),
-    )
-
-
-def _record_run(
-    connection: duckdb.DuckDBPyConnection,
-    started: float,
-    sources: Sequence[Path],
-    plans: Sequence[ShardPlan],
-) -> None:
-    counts = connection.execute(
-        "SELECT count(*), count(*) FILTER (reason IS NULL), count(reason) FROM packed"
-    ).fetchone()
-    assert counts is not None
-    connection.execute(
-        "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            datetime.fromtimestamp(started, UTC).replace(tzinfo=None),
-            time.time() - started,
-            ", ".join(printable(str(source.resolve())) for source in sources),
-            *counts,
-            len(plans),
-            version("leaflake"),
-        ],
-    )
-
-
-def _write_taxonomy(lake: Lake) -> None:
-    """taxonomy.json: the label tree as of the newest snapshot, for people without SQL."""
-    text = json.dumps(label_tree(lake.connection).to_json(), indent=1, ensure_ascii=False)
-    temporary = lake.path / "taxonomy.json.tmp"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.rename(lake.path / "taxonomy.json")

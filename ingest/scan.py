@@ -1,21 +1,27 @@
 """Find the class folders and their files. In: source folders. Out: sorted ClassFolders.
 
 A source is one dataset (its subfolders are the classes) or a collection of datasets (its
-subfolders hold folders only, or a SOURCES.tsv lies in it). Everything below a class folder, however
-deep, belongs to it.
+subfolders hold folders and no pictures, or a SOURCES.tsv lies in it). Everything below a class
+folder, however deep, belongs to it.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.labels import resolve_species
 from leaflake import UsageError
 
 SOURCES_NAME = "SOURCES.tsv"
 """Tab-separated with a header; the columns `dataset` and `species` are read, others are notes."""
+
+PICTURE_SUFFIXES = {"", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif"}
+"""Only for telling a class folder from a dataset; a file is judged by its content. Some pictures
+have lost their suffix."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,9 @@ class ClassFolder:
     dataset: str
     folder: str
 
+    path: str
+    """Absolute."""
+
     species_hint: str | None
     """The species that the source names, for folders that name only a disease."""
 
@@ -49,9 +58,12 @@ class ClassFolder:
 def scan(sources: list[Path], species: str | None = None) -> list[ClassFolder]:
     """All class folders of `sources`, sorted by dataset and name.
 
-    `species` is the hint for every dataset for which no SOURCES.tsv gives one.
-    Raises UsageError if a source is no folder, or holds no file in any class folder.
+    `species` is the hint for every dataset for which no SOURCES.tsv gives one. Hidden files and
+    folders (names with a dot in front) belong to the operating system and are passed over.
+    Raises UsageError if a source is no folder, holds no file in any class folder, cannot be read,
+    or is neither a dataset nor a collection; or if no table knows a species that is hinted at.
     """
+    refuse_unknown_species(species, "--species")
     found: list[ClassFolder] = []
     for source in sources:
         if not source.is_dir():
@@ -59,7 +71,7 @@ def scan(sources: list[Path], species: str | None = None) -> list[ClassFolder]:
             raise UsageError(f"{source}: {what}. Name a folder of class folders. Nothing written.")
         before = len(found)
         hints = _read_sources(source / SOURCES_NAME)
-        for dataset in _datasets(source):
+        for dataset in find_datasets(source):
             hint = hints.get(dataset.name) or species
             found += [_class_folder(dataset, child, hint) for child in _subfolders(dataset)]
         if not any(folder.files for folder in found[before:]):
@@ -72,33 +84,77 @@ def scan(sources: list[Path], species: str | None = None) -> list[ClassFolder]:
     return found
 
 
-def _datasets(source: Path) -> list[Path]:
+def find_datasets(source: Path) -> list[Path]:
+    """The dataset folders of a source: its subfolders if it is a collection, else itself.
+
+    Raises UsageError if some subfolders look like datasets and some like classes.
+    """
     children = _subfolders(source)
-    is_collection = (source / SOURCES_NAME).is_file() or (
-        bool(children) and all(_holds_only_folders(child) for child in children)
+    if (source / SOURCES_NAME).is_file():
+        return children
+    datasets = [child for child in children if _subfolders(child) and not _pictures(child)]
+    classes = [child for child in children if _pictures(child)]
+    if datasets and classes:
+        raise UsageError(
+            f"{source}: {classes[0].name!r} holds pictures, as a class does, but "
+            f"{datasets[0].name!r} holds only folders, as a dataset does. Name the datasets one by "
+            f"one, or put a {SOURCES_NAME} into a collection of datasets. Nothing was written."
+        )
+    return datasets if datasets else [source.resolve()]
+
+
+def stray_files(sources: list[Path]) -> int:
+    """How many files lie outside all class folders, so that no label could be read for them."""
+    places = [place for source in sources for place in {source, *find_datasets(source)}]
+    return sum(
+        not child.is_dir() and child.name != SOURCES_NAME
+        for place in places
+        for child in _visible(place)
     )
-    return children if is_collection else [source.resolve()]
+
+
+def refuse_unknown_species(species: str | None, where: str) -> None:
+    """Raise UsageError, naming `where` it stands, if no table knows the plant."""
+    if species and resolve_species(species) is None:
+        raise UsageError(
+            f'{where}: no plant in catalog/names/species.tsv is called "{species}". Use its common '
+            "or scientific name, or add it there. Nothing was written."
+        )
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be read ({error.strerror}). Make it readable, or leave it out. "
+            "Nothing was written."
+        ) from None
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir())
+    return [child for child in _visible(folder) if child.is_dir()]
 
 
-def _holds_only_folders(folder: Path) -> bool:
-    children = list(folder.iterdir())
-    return bool(children) and all(child.is_dir() for child in children)
+def _pictures(folder: Path) -> list[Path]:
+    """Direct files that are named like pictures; what they hold is found out later."""
+    return [child for child in _visible(folder) if child.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def _class_folder(dataset: Path, folder: Path, hint: str | None) -> ClassFolder:
-    files = []
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)
-            status = os.stat(path, follow_symlinks=False)
-            name_in_catalog = printable(os.path.abspath(path))
-            files.append(SourceFile(name_in_catalog, status.st_size, status.st_mtime_ns))
-    files.sort(key=lambda file: file.path)
-    return ClassFolder(printable(dataset.name), printable(folder.name), hint, tuple(files))
+    files = sorted(_files_below(folder), key=lambda file: file.path)
+    path = printable(os.path.abspath(folder))
+    return ClassFolder(printable(dataset.name), printable(folder.name), path, hint, tuple(files))
+
+
+def _files_below(folder: Path) -> Iterator[SourceFile]:
+    for child in _visible(folder):
+        if child.is_dir() and not child.is_symlink():  # a link may lead in a circle
+            yield from _files_below(child)
+        else:
+            status = child.lstat()
+            path = printable(os.path.abspath(child))
+            yield SourceFile(path, status.st_size, status.st_mtime_ns)
 
 
 def printable(path: str) -> str:
@@ -113,15 +169,19 @@ def _read_sources(path: Path) -> dict[str, str]:
     """dataset -> species, for the rows of SOURCES.tsv that name one."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        missing = {"dataset", "species"} - set(rows.fieldnames or ())
-        if missing:
-            raise UsageError(
-                f"{path}:1: no column {' and '.join(sorted(missing))} in the header. "
-                "Columns are separated by tabs. Nothing was written."
-            )
-        return {row["dataset"]: row["species"] for row in rows if row["species"]}
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 ({error.reason}). Save it as UTF-8.") from None
+    missing = {"dataset", "species"} - set(rows[0] if rows else ())
+    if missing:
+        raise UsageError(
+            f"{path}:1: no column {' and '.join(sorted(missing))} in the header, or no row below "
+            "it. Columns are separated by tabs. Nothing was written."
+        )
+    for line, row in enumerate(rows, start=2):
+        refuse_unknown_species(row["species"], f"{path}:{line}")
+    return {row["dataset"]: row["species"] for row in rows if row["species"]}
 
 
 def _refuse_twins(folders: list[ClassFolder]) -> None:

@@ -24,8 +24,10 @@ def template(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("sql") / "lake"
     with create_lake(path) as lake, lake.commit("two") as connection:
         connection.execute(
-            'INSERT INTO samples ("key", species, width, split) VALUES '
-            "('000000-00000', 'tomato, cherry', 256, 'train'), ('000000-00001', NULL, 300, 'val')"
+            'INSERT INTO samples ("key", species, width, split, dataset, folder, source_path, '
+            "sha256, phash) VALUES ('000000-00000', 'tomato, cherry', 256, 'train', 'd', 'f', "
+            "'a.jpg', 'aa', 0), ('000000-00001', NULL, 300, 'val', 'd', 'f', 'z.jpg', 'bb', "
+            "12297829382473034410)"
         )
     return path
 
@@ -148,14 +150,15 @@ def test_a_question_that_fails_is_wrong_use_and_answers_nothing(
 
 
 def test_an_update_is_a_snapshot_of_its_own(sql, path) -> None:
-    assert sql("UPDATE samples SET split = 'test' WHERE split = 'val'") == (0, "", "")
-    splits = 'SELECT split FROM samples ORDER BY "key"'
-    assert sql("--format", "csv", splits)[1] == "split\ntrain\ntest\n"
-    assert sql("--format", "csv", "--at", "2", splits)[1] == "split\ntrain\nval\n"
+    update = "UPDATE samples SET width = 1 WHERE width = 300"
+    assert sql(update) == (0, "1 rows, snapshot 3; --at 2 reads the lake as it was\n", "")
+    widths = 'SELECT width FROM samples ORDER BY "key"'
+    assert sql("--format", "csv", widths)[1] == "width\n256\n1\n"
+    assert sql("--format", "csv", "--at", "2", widths)[1] == "width\n256\n300\n"
     with open_lake(path) as lake:
         assert lake.connection.sql(
             "SELECT snapshot_id, commit_message FROM lake.snapshots() WHERE snapshot_id > 2"
-        ).fetchall() == [(3, "UPDATE samples SET split = 'test' WHERE split = 'val'")]
+        ).fetchall() == [(3, update)]
 
 
 def test_a_question_that_fails_half_way_changes_nothing(sql, path) -> None:
@@ -184,7 +187,7 @@ def test_a_question_is_no_snapshot(sql, path) -> None:
 def test_an_older_snapshot_cannot_be_changed(sql, path) -> None:
     status, out, error = sql("--at", "2", "DELETE FROM samples")
     assert (status, out) == (2, "")
-    assert "read-only" in error
+    assert "an older snapshot can be read, not written" in error
     with open_lake(path) as lake:
         assert lake.snapshot == 2
 
@@ -193,3 +196,20 @@ def test_an_unknown_snapshot_is_wrong_use(sql) -> None:
     status, out, error = sql("--at", "99", QUESTION)
     assert (status, out) == (2, "")
     assert "No snapshot found at version 99" in error
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE samples", "ALTER TABLE samples DROP width"])
+def test_what_would_take_a_table_apart_is_refused(sql, path, statement) -> None:
+    status, out, error = sql(statement)
+    assert (status, out) == (2, "")
+    assert error.startswith(f"leaflake sql: {statement.split()[0]}: would change more than rows.")
+    with open_lake(path) as lake:
+        assert lake.snapshot == 2
+
+
+def test_a_label_that_is_no_id_is_refused_and_nothing_is_written(sql, path) -> None:
+    status, out, error = sql("UPDATE samples SET species = 'Bell pepper', \"condition\" = 'rust'")
+    assert (status, out) == (2, "")
+    assert "'Bell pepper'" in error
+    with open_lake(path) as lake:
+        assert lake.snapshot == 2

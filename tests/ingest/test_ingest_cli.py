@@ -38,7 +38,9 @@ def test_it_says_what_the_lake_holds_and_on_a_second_run_that_nothing_is_new(
 def test_a_dry_run_says_what_would_be_done(source, tmp_path, capsys) -> None:
     assert main(["ingest", str(source), "--lake", str(tmp_path / "lake"), "--dry-run"]) == 0
     assert capsys.readouterr().out == (
-        "would pack 13 new files into 1 shard; nothing was written\n"
+        "would pack 13 new files into 1 shard\n"
+        "3 class folders, 0 names to review\n"
+        "nothing was written\n"
     )
     assert not (tmp_path / "lake").exists()
 
@@ -115,6 +117,7 @@ def test_an_empty_folder_may_become_a_lake(source, tmp_path, capsys) -> None:
     assert sorted(path.name for path in (tmp_path / "lake").iterdir()) == [
         "catalog",
         "catalog.ducklake",
+        "ingest.lock",
         "shards",
         "taxonomy.json",
     ]

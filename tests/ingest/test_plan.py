@@ -13,7 +13,7 @@ from ingest.scan import ClassFolder, SourceFile
 
 def class_folder(name: str, count: int) -> ClassFolder:
     files = tuple(SourceFile(f"/set/{name}/{n}.jpg", 100 + n, 5) for n in range(count))
-    return ClassFolder("set", name, None, files)
+    return ClassFolder("set", name, f"/set/{name}", None, files)
 
 
 FOLDERS = [class_folder("apple", 20), class_folder("pear", 20), class_folder("empty", 0)]

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ingest.scan import ClassFolder, SourceFile, scan
+from ingest.scan import ClassFolder, SourceFile, scan, stray_files
 from leaflake import UsageError
 
 
@@ -34,15 +34,39 @@ def test_a_folder_of_folders_of_folders_is_a_collection(tmp_path, write) -> None
     ]
 
 
-def test_one_subfolder_with_a_file_makes_it_a_dataset(tmp_path, write) -> None:
-    source = write(tmp_path / "all", {"apples/rust/a": b"a", "pears/b": b"b", "notes.txt": b"n"})
-    assert found(scan([source])) == [("all", "apples", None, ["a"]), ("all", "pears", None, ["b"])]
+def test_classes_beside_datasets_are_refused_until_somebody_says_which(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"apples/rust/a.jpg": b"a", "pears/b.JPG": b"b"})
+    with pytest.raises(UsageError, match="'pears' holds pictures, .* 'apples' holds only folders"):
+        scan([source])
 
 
-def test_an_empty_class_folder_is_listed_and_makes_it_a_dataset(tmp_path, write) -> None:
-    source = write(tmp_path / "all", {"apples/rust/a": b"a"})
+def test_notes_and_hidden_files_do_not_make_a_dataset_a_class(tmp_path, write) -> None:
+    files = {"apples/rust/a.jpg": b"a", "apples/README.md": b"r", "apples/.DS_Store": b"d"}
+    source = write(tmp_path / "all", files | {".git/objects/x": b"x", "notes.txt": b"n"})
+    assert found(scan([source])) == [("apples", "rust", None, ["a.jpg"])]
+    assert stray_files([source]) == 2  # README.md and notes.txt
+
+
+def test_an_empty_class_folder_is_listed(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"rust/a.jpg": b"a", "rust/.hidden": b"h"})
     (source / "empty").mkdir()
-    assert found(scan([source])) == [("all", "apples", None, ["a"]), ("all", "empty", None, [])]
+    assert found(scan([source])) == [("all", "empty", None, []), ("all", "rust", None, ["a.jpg"])]
+
+
+def test_a_species_that_no_table_knows_is_refused(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"rust/a.jpg": b"a"})
+    with pytest.raises(UsageError, match='--species: no plant in .* is called "xyzzy"'):
+        scan([source], "xyzzy")
+    table = b"dataset\tspecies\nrust\t\nscab\tmangoo tree\n"
+    collection = write(tmp_path / "more", {"SOURCES.tsv": table, "rust/healthy/a.jpg": b"a"})
+    with pytest.raises(UsageError, match=r'SOURCES.tsv:3: .* is called "mangoo tree"'):
+        scan([collection])
+
+
+def test_sources_tsv_that_is_not_utf_8_is_refused(tmp_path, write) -> None:
+    source = write(tmp_path / "all", {"SOURCES.tsv": "dataset".encode("utf-16"), "a/b/c": b"c"})
+    with pytest.raises(UsageError, match=r"SOURCES.tsv: not UTF-8"):
+        scan([source])
 
 
 def test_sources_tsv_makes_it_a_collection_and_names_species(tmp_path, write) -> None:
@@ -64,7 +88,7 @@ def test_sources_tsv_without_its_columns_is_refused(tmp_path, write) -> None:
     with pytest.raises(UsageError) as refused:
         scan([source])
     assert str(refused.value) == (
-        f"{source}/SOURCES.tsv:1: no column dataset and species in the header. "
+        f"{source}/SOURCES.tsv:1: no column dataset and species in the header, or no row below it. "
         "Columns are separated by tabs. Nothing was written."
     )
 
@@ -85,7 +109,11 @@ def test_a_file_is_known_by_absolute_path_size_and_time(tmp_path, write, monkeyp
     monkeypatch.chdir(tmp_path)
     (folder,) = scan([source.relative_to(tmp_path)])
     assert folder == ClassFolder(
-        "all", "rust", None, (SourceFile(f"{source}/rust/a", 3, 1_700_000_000_123_456_789),)
+        "all",
+        "rust",
+        f"{source}/rust",
+        None,
+        (SourceFile(f"{source}/rust/a", 3, 1_700_000_000_123_456_789),),
     )
 
 
