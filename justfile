@@ -1,6 +1,8 @@
 # Leaflake: from flat folders of plant photographs to a diagnosis that people can trust.
 # Variables go before the recipe, as in: just lake=mylake ingest photos/
 
+set positional-arguments
+
 # what runs the set-up; Python 3.11 or later
 python := env("PYTHON", "python3")
 # PyTorch's wheel index for a ROCm, CUDA or CPU-only build; empty takes pip's default build
@@ -11,7 +13,7 @@ bundle := "bundle"
 # minutes of fine-tuning; empty leaves it to the recipe
 minutes := ""
 bin := justfile_directory() / ".venv/bin"
-leaflake := bin / "leaflake"
+leaflake := quote(bin / "leaflake")
 
 # show this menu
 [private]
@@ -23,17 +25,20 @@ setup:
     #!/usr/bin/env bash
     set -euo pipefail
     done=.venv/.complete
-    if [ "$done" -nt pyproject.toml ] && [ "$done" -nt constraints.txt ]; then exit 0; fi
+    index={{ quote(torch_index) }}
+    if [ "$done" -nt pyproject.toml ] && [ "$done" -nt constraints.txt ] &&
+        { [ -z "$index" ] || [ "$index" = "$(cat "$done")" ]; }; then exit 0; fi
     {{ quote(python) }} -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "Leaflake needs Python 3.11 or later; name one: PYTHON=python3.11 just setup" >&2
         exit 2
     }
     echo "installing into .venv; PyTorch is large, so this takes some minutes" >&2
     {{ quote(python) }} -m venv .venv
-    index={{ quote(torch_index) }}
-    .venv/bin/pip install -q -c constraints.txt torch torchvision ${index:+--index-url "$index"}
+    # Another index has another build of the same version, which pip would take for installed.
+    .venv/bin/pip install -q -c constraints.txt torch torchvision \
+        ${index:+--index-url "$index" --force-reinstall}
     .venv/bin/pip install -q -c constraints.txt -e '.[dev]'
-    touch "$done"
+    echo "$index" > "$done"
 
 # the whole path, from pictures (drawn here, or the folders SRC) to a running page and an answer
 demo SRC="": setup
@@ -91,38 +96,38 @@ demo SRC="": setup
 
 # lint, types and tests
 test *ARGS: lint
-    {{ bin }}/pytest {{ ARGS }}
+    {{ quote(bin / "pytest") }} "$@"
 
 # ruff and mypy
 lint: setup
-    {{ bin }}/ruff check .
-    {{ bin }}/ruff format --check .
-    {{ bin }}/mypy
+    {{ quote(bin / "ruff") }} check .
+    {{ quote(bin / "ruff") }} format --check .
+    {{ quote(bin / "mypy") }}
 
 # take the pictures of the folders SRC into the lake
 ingest +SRC: setup
-    {{ leaflake }} ingest {{ SRC }} --lake {{ lake }}
+    {{ leaflake }} ingest "$@" --lake {{ quote(lake) }}
 
 # ask the lake in SQL (without a question: its tables and views)
 sql QUERY="": setup
-    @{{ leaflake }} sql --lake {{ lake }} {{ if QUERY == "" { "" } else { quote(QUERY) } }}
+    @{{ leaflake }} sql --lake {{ quote(lake) }} {{ if QUERY == "" { "" } else { quote(QUERY) } }}
 
 # train on the lake: cpu, rtx-3090 (CUDA) or strix-halo (ROCm)
 train RECIPE="cpu" *ARGS: setup
-    {{ leaflake }} train {{ RECIPE }} --lake {{ lake }} --out {{ runs }} {{ ARGS }}
+    {{ leaflake }} train "$@" --lake {{ quote(lake) }} --out {{ quote(runs) }}
 
 # make a release bundle of the run RUN
 export RUN: setup
-    {{ leaflake }} export {{ RUN }} --out {{ bundle }}
+    {{ leaflake }} export "$1" --out {{ quote(bundle) }}
 
 # serve the bundle: a page and an API on http://127.0.0.1:8000/
 serve *ARGS: setup
-    {{ leaflake }} serve {{ bundle }} {{ ARGS }}
+    {{ leaflake }} serve {{ quote(bundle) }} "$@"
 
 # name species and condition of pictures
 classify +PICTURES: setup
-    @{{ leaflake }} classify --bundle {{ bundle }} --verbose --image {{ PICTURES }}
+    @{{ leaflake }} classify --bundle {{ quote(bundle) }} --verbose --image "$@"
 
 # time one answer: PyTorch against the bundle's float32 and INT8 files
 bench-answer RUN BUNDLE=bundle: setup
-    {{ bin }}/python -m export.bench_answer {{ RUN }} {{ BUNDLE }}
+    {{ quote(bin / "python") }} -m export.bench_answer "$1" "$2"

@@ -55,12 +55,12 @@ def run_labels(args: argparse.Namespace) -> int:
         raise UsageError('labels: say what to do, like: leaflake labels read "Tomato late blight"')
     if args.species is not None and resolve_species(args.species) is None:
         raise UsageError(
-            f'labels read: --species "{args.species}" is no plant name in '
+            f'--species "{args.species}" is no plant name in '
             "catalog/names/species.tsv. Give another spelling, or leave it out."
         )
     names = _names(args.names, sys.stdin)
     if not names:
-        raise UsageError("labels read: no folder name was given. Give one, or - for stdin.")
+        raise UsageError("no folder name was given. Give one, or - for stdin.")
     readings = [read_folder_name(name, args.species) for name in names]
     lines = map(_json_line, readings) if args.json else _table(readings)
     for line in lines:

@@ -138,7 +138,8 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> list[Path]:
     """Direct files that are named like pictures; what they hold is found out later."""
-    return [child for child in _visible(folder) if child.suffix.lower() in PICTURE_SUFFIXES]
+    files = [child for child in _visible(folder) if not child.is_dir()]
+    return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def _class_folder(dataset: Path, folder: Path, hint: str | None) -> ClassFolder:

@@ -92,8 +92,10 @@ def read_picture(path: Path) -> bytes:
         if str(path) == STANDARD_INPUT:
             # One byte over the limit is enough for the decoder to see that it is over.
             return sys.stdin.buffer.read(MAX_IMAGE_BYTES + 1)
-        with path.open("rb") as file:
-            return file.read(MAX_IMAGE_BYTES + 1)
+        if not path.exists() or path.is_file():
+            with path.open("rb") as file:
+                return file.read(MAX_IMAGE_BYTES + 1)
+        raise PictureError("unreadable", "not a regular file")  # reading a pipe may never end
     except FileNotFoundError:
         raise PictureError("missing", "there is no such file") from None
     except OSError as error:

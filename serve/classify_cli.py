@@ -31,6 +31,7 @@ exit status: 0 all answered; 1 some pictures could not be used, each has its rea
 def add_classify(parser: argparse.ArgumentParser) -> None:
     """The arguments of `leaflake classify`."""
     parser.epilog = EXAMPLE
+    parser.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="the same as --image")
     parser.add_argument(
         "--image",
         type=Path,
@@ -67,9 +68,10 @@ def run_classify(args: argparse.Namespace) -> int:
 
     from serve.classify import classify, find_pictures
 
-    paths = find_pictures(args.image or [standard_input()])
+    named = [*args.paths, *(args.image or [])] or [standard_input()]
+    paths = find_pictures(named)
     # A single file that was named is what the caller wants to know: there, a bad one is wrong use.
-    single = len(paths) == 1 and args.image in (None, paths)
+    single = len(paths) == 1 and named == paths
     answer = open_answerer(args)
     num_errors = 0
     bar = tqdm(paths, unit="picture", file=sys.stderr, disable=len(paths) < PROGRESS_FROM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -225,3 +226,16 @@ def test_help_has_an_example() -> None:
         args = [sys.executable, "-m", "leaflake", command, "--help"]
         out = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert f"example:\n  leaflake {command} " in out
+
+
+def test_a_path_needs_no_option(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "leaf.jpg"
+    path.write_bytes(picture(RUST))
+    assert run(path) == run("--image", path) == (0, [f"{path}: Apple, Cedar apple rust (85 %)"], "")
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    status, lines, err = run(tmp_path / "pipe.jpg")
+    assert (status, lines) == (2, [])
+    assert "not a regular file" in err
