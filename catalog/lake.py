@@ -41,7 +41,7 @@ class Lake:
     def snapshot(self) -> int:
         """Number of the snapshot that the next query reads."""
         row = self.connection.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone()
-        assert row is not None
+        assert row is not None  # a lake has a snapshot from its first moment
         return int(row[0])
 
     def shard_path(self, shard: int) -> Path:

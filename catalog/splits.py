@@ -17,7 +17,6 @@ SHARES = {"train": 0.75, "val": 0.10, "test": 0.15}
 MIN_GROUPS = 3
 """A class with fewer groups cannot be in every split; it is kept out and listed."""
 
-
 TIE = "tie"
 
 
@@ -85,8 +84,8 @@ def _fill(
 ) -> None:
     """Give every group of one class that has no split the one that lacks most.
 
-    A split that has nothing of the class yet comes first when the groups run out, so that every
-    class of MIN_GROUPS is in all three.
+    A split that has nothing of the class yet comes first when the groups run out, so that a class
+    of MIN_GROUPS groups of its own is in all three.
     """
     counts = dict.fromkeys(SHARES, 0)
     for group_id in group_ids:

@@ -110,7 +110,7 @@ def _record_run(
     counts = connection.execute(
         "SELECT count(*), count(*) FILTER (reason IS NULL), count(reason) FROM packed"
     ).fetchone()
-    assert counts is not None
+    assert counts is not None  # counting always gives one row
     connection.execute(
         "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [

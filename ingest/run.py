@@ -81,23 +81,29 @@ def ingest(
     _refuse_moved_folders(folders, present)
     gone = _count_gone(folders, present)
     plans = _plan(folders, present, lake_path, short_side, seed)
-    files = sum(len(plan.files) for plan in plans)
     if dry_run or not plans:
-        return Ingested(files, len(plans), present.snapshot, gone)
+        return Ingested(_num_files(plans), len(plans), present.snapshot, gone)
     _refuse_full_disk(lake_path, plans)
     (lake_path / "shards").mkdir(parents=True, exist_ok=True)
     with _only_ingest(lake_path):
-        # Another ingest may have ended since; only under the lock the plan is sure.
-        plans = _plan(folders, read_present(lake_path), lake_path, short_side, seed)
-        pack_all(plans, workers)
-        snapshot = commit_shards(lake_path, plans, folders, sources, started)
-    return Ingested(files, len(plans), snapshot, gone)
+        # Another ingest may have ended since, with these very files; only under the lock the plan
+        # is sure.
+        present = read_present(lake_path)
+        plans = _plan(folders, present, lake_path, short_side, seed)
+        snapshot = present.snapshot
+        if plans:
+            pack_all(plans, workers)
+            snapshot = commit_shards(lake_path, plans, folders, sources, started)
+    return Ingested(_num_files(plans), len(plans), snapshot, gone)
+
+
+def _num_files(plans: Sequence[ShardPlan]) -> int:
+    return sum(len(plan.files) for plan in plans)
 
 
 def pack_all(plans: Sequence[ShardPlan], workers: int) -> None:
     """Pack every shard, in `workers` processes, with a progress bar in pictures."""
-    total = sum(len(plan.files) for plan in plans)
-    with tqdm(total=total, unit="picture", desc="ingest") as bar:
+    with tqdm(total=_num_files(plans), unit="picture", desc="ingest") as bar:
         if workers == 1:
             results: Iterable[int] = map(pack_shard, plans)
             for packed in results:
@@ -136,7 +142,7 @@ def read_present(lake_path: Path) -> Present:
             "SELECT greatest((SELECT max(shard) + 1 FROM samples), (SELECT sum(shards) FROM "
             "ingests), 0)"
         ).fetchone()
-        assert last is not None
+        assert last is not None  # a SELECT without FROM has one row
         return Present(
             files=frozenset(row[2:] for row in rows),
             folders={row[:2]: row[2] for row in rows},

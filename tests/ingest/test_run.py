@@ -566,3 +566,17 @@ def test_a_lake_below_a_file_is_refused(source, tmp_path) -> None:
     (tmp_path / "afile").write_text("x")
     with pytest.raises(UsageError, match="afile: is a file"):
         ingest([source], tmp_path / "afile/lake")
+
+
+def test_what_another_ingest_took_in_meanwhile_is_not_taken_in_again(
+    source, lake, monkeypatch
+) -> None:
+    from ingest import run
+
+    def other_ingest_ends_first(*_: object) -> None:
+        monkeypatch.undo()
+        ingest([source], lake)
+
+    monkeypatch.setattr(run, "_refuse_full_disk", other_ingest_ends_first)
+    assert ingest([source], lake) == Ingested(files=0, shards=0, snapshot=2)
+    assert len(samples(lake)) == 12

@@ -60,7 +60,7 @@ async def talk(client: TestClient, *parts: bytes, pause_s: float = 0) -> tuple[i
         await writer.drain()
         await asyncio.sleep(pause_s)
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    length = int(re.search(r"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]
+    length = int(re.search(r"(?i)content-length: (\d+)", head)[1])
     row = json.loads(await reader.readexactly(length))
     writer.close()
     return int(head.split()[1]), row

@@ -137,7 +137,7 @@ def test_full_server_says_when_to_come_back_and_then_answers(model: Model) -> No
         first = asyncio.create_task(
             talk(client, head(len(data)) + data[:half], data[half:], pause_s=0.3)
         )
-        while client.app[SERVICE].ready:  # type: ignore[union-attr]
+        while client.app[SERVICE].ready:
             await asyncio.sleep(0.01)
         assert (await client.get("/health/ready")).status == 503
         assert (await client.get("/health/live")).status == 200
@@ -166,10 +166,10 @@ def test_sender_who_hangs_up_frees_the_place_and_is_no_bug(
         _, writer = await asyncio.open_connection(client.host, client.port)
         writer.write(head(1000) + b"some")
         await writer.drain()
-        while client.app[SERVICE].ready:  # type: ignore[union-attr]
+        while client.app[SERVICE].ready:
             await asyncio.sleep(0.01)
         writer.close()
-        while not client.app[SERVICE].ready:  # type: ignore[union-attr]
+        while not client.app[SERVICE].ready:
             await asyncio.sleep(0.01)
         return (await client.post(PREDICT, data=picture(RUST))).status
 
