@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SHARED_DATA = Path(__file__).parents[2] / "shared/data"
+SHARED_DATA = (Path(__file__).parents[2] / "shared/data").resolve()
 
 
 def draw_picture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
