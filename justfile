@@ -108,9 +108,17 @@ lint: setup
 ingest +SRC: setup
     {{ leaflake }} ingest "$@" --lake {{ quote(lake) }}
 
-# ask the lake in SQL (without a question: its tables and views)
+# find the shots of one leaf in the lake by appearance (--new-splits before the first training)
+group *ARGS: setup
+    {{ leaflake }} group --lake {{ quote(lake) }} "$@"
+
+# ask the lake in SQL (without a question: a shell on it)
 sql QUERY="": setup
-    @{{ leaflake }} sql --lake {{ quote(lake) }} {{ if QUERY == "" { "" } else { quote(QUERY) } }}
+    @{{ leaflake }} sql --lake {{ quote(lake) }} {{ if QUERY == "" { "--shell" } else { quote(QUERY) } }}
+
+# write report.html: numbers, sheets of pictures, duplicates, what to decide
+report OUT="report.html": setup
+    {{ leaflake }} report --lake {{ quote(lake) }} --out {{ quote(OUT) }}
 
 # train on the lake: cpu, rtx-3090 (CUDA) or strix-halo (ROCm)
 train RECIPE="cpu" *ARGS: setup
@@ -131,3 +139,36 @@ classify +PICTURES: setup
 # time one answer: PyTorch against the bundle's float32 and INT8 files
 bench-answer RUN BUNDLE=bundle: setup
     {{ quote(bin / "python") }} -m export.bench_answer "$1" "$2"
+
+# does ingestion hold as many small pictures, in 11,499 folders? draws and measures in scale/
+scale PICTURES="1470000": setup
+    {{ quote(bin / "python") }} -m ingest.bench_scale --out scale --pictures "$1"
+
+# kill ingests at random moments, in kills/: is the lake the same as one left in peace?
+kills KILLS="100": setup
+    {{ quote(bin / "python") }} -m ingest.kills --out kills --kills "$1"
+
+# of the shots of one leaf, how many are brought together? (for a LAKE after leaflake group)
+bench-group LAKE=lake *ARGS: setup
+    {{ quote(bin / "python") }} -m ingest.bench_group "$@"
+
+# time folders -> shards beside LitData, MosaicML and webdataset (ARGS: --pictures, --rounds, --workers)
+bench-ingest FOLDER="../shared/data/leaves" *ARGS: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    needs=ingest/bench_rivals.txt
+    index={{ quote(torch_index) }}
+    if ! [ .venv-rivals/.complete -nt "$needs" ]; then
+        echo "installing the rivals into .venv-rivals; they bring a PyTorch of their own" >&2
+        {{ quote(python) }} -m venv .venv-rivals
+        .venv-rivals/bin/pip install -q torch torchvision ${index:+--index-url "$index"}
+        .venv-rivals/bin/pip install -q -r "$needs"
+        touch .venv-rivals/.complete
+    fi
+    .venv/bin/python -m ingest.bench_ingest --rivals .venv-rivals/bin/python "$@"
+
+# write docs/lake.md anew, from the comments of the SQL files
+docs: setup
+    mkdir -p docs
+    {{ quote(bin / "python") }} -m catalog.lake_page > docs/lake.md.tmp
+    mv docs/lake.md.tmp docs/lake.md

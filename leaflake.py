@@ -13,7 +13,11 @@ import sys
 
 COMMANDS = {
     "ingest": ("ingest.ingest_cli", "flat folders of pictures -> shards and catalog"),
+    "group": ("ingest.group_cli", "find the shots of one leaf by appearance"),
     "sql": ("catalog.sql_cli", "ask the catalog a question in SQL"),
+    "catalog": ("catalog.catalog_cli", "the snapshots of a lake, their history; check its shards"),
+    "report": ("shards.report_cli", "a lake -> one HTML file to look through"),
+    "shards": ("shards.shards_cli", "a selection -> a plain WebDataset"),
     "labels": ("catalog.labels_cli", "show what the folder-name reader makes of a name"),
     "train": ("train.train_cli", "a lake -> a run folder with a trained model"),
     "evaluate": ("train.evaluate_cli", "a run -> its figures on the test split"),

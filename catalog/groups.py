@@ -1,29 +1,29 @@
-"""Which pictures show one thing. In: arrays of what is known of each picture. Out: group numbers.
+"""Which pictures belong together. In: contents (pictures of different bytes) and links between
+them. Out: groups, and units of groups that have to lie in one split.
 
-Three rules make a group: the same bytes; nearly the same picture, also turned or mirrored (within
-one species); and a burst: neighbours in natural file order in one folder, whose names follow each
-other or that look alike.
+A group is made by the strongest links first, as long as it stays small. Groups that the limit cut
+apart although they hold one picture in substance are one unit. No link brings pictures of two
+splits together: a picture without a split that would do so is tied.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+KINDS = ("shots", "near_copy", "same_thing", "burst", "numbered")
+"""Of links, the strongest first."""
+
+SURE_KINDS = ("shots", "near_copy")
+"""The same picture, or the same thing by its source's own word: never in two splits, also where a
+group has to end between them."""
+
 MAX_GROUP = 20
 """Chains of look-alikes end here, so that no class collapses into one group. Copies don't count."""
 
-NEAR_COPY_BITS = 10
-"""Of 63. Scaled, recompressed or turned copies differ in 0 to 8; two leaves on the same grey board
-seldom in under 12 (looked at by eye, 6,500 pictures of 15 datasets)."""
-
-BURST_BITS = 18
-"""Neighbours in file order; under it nearly every pair shows one leaf."""
+MAX_CLASS_SHARE = 0.05
+"""Of the different pictures of a class: what a group may hold where that is more than MAX_GROUP."""
 
 MAX_NUMBERED = 9
 """Neighbours whose names follow each other are taken for shots of one thing whatever they look
@@ -32,159 +32,158 @@ laboratory sets a third differ in under 25 bits, and of the others most show one
 a folder that is numbered without gaps, the chain is cut where neighbours differ most, into groups
 of three leaves of three shots."""
 
-NUMBER_GAP = 2
-"""Laboratories took up to three shots of a leaf; one of them may have been sorted out."""
-
-CLOCK_GAP_S = 10
-"""Between two shots of one thing, where the name is a time: 20211008_124302."""
-
-_UUID_PREFIX = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}_*")
-"""PlantVillage puts a random identity before the camera's own file name."""
+SPLITS = ("train", "val", "test")
+"""By number: 1, 2, 3; 0 is none. Of two near copies in two splits the one of the higher stays."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What grouping looks at."""
+class Contents:
+    """What is known of N pictures of different bytes, in order of their sha256."""
 
-    sha256: str
-    species: str | None
-    dataset: str
-    folder: str
-    source_path: str
-    phash: int
-    """64 bits as ingest.appearance makes them."""
+    class_index: np.ndarray
+    """int32 (N,): its class, in order of the labels; -1 if it has no label, or two."""
 
+    split: np.ndarray
+    """int8 (N,): the split that it has already, by number."""
 
-def group_pictures(pictures: Sequence[Picture]) -> list[int]:
-    """For each picture the index of the first picture of its group.
+    is_free: np.ndarray
+    """bool (N,): has no split and may get one."""
 
-    Exact copies are always together, the looser rules only up to MAX_GROUP different pictures.
-    Deterministic in the order of `pictures`.
-    """
-    sets = _DisjointSets(len(pictures))
-    for indices in _by(pictures, lambda picture: picture.sha256):
-        for index in indices[1:]:
-            sets.join(indices[0], index, limit=None)
-    for first, second in _near_copies(pictures):
-        sets.join(first, second, limit=MAX_GROUP)
-    for first, second, limit in _bursts(pictures):
-        sets.join(first, second, limit=limit)
-    return [sets.root(index) for index in range(len(pictures))]
+    num_pictures: np.ndarray
+    """int64 (N,): samples of these bytes."""
 
 
-def turned_hashes(phash: np.ndarray) -> np.ndarray:
-    """The hashes (8, N) of the pictures turned by 90 degrees and mirrored, from uint64 (N,).
+@dataclass(frozen=True)
+class Links:
+    """L pairs of contents."""
 
-    Mirroring a picture negates the DCT coefficients of odd frequency, transposing it transposes
-    them, so no picture has to be read again.
-    """
-    bits = np.unpackbits(
-        phash.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little"
+    first: np.ndarray
+    """int64 (L,), position in the contents."""
+
+    second: np.ndarray
+    """int64 (L,)"""
+
+    kind: np.ndarray
+    """int8 (L,), position in KINDS."""
+
+    distance: np.ndarray
+    """float64 (L,), comparable within a kind."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What belongs together, each named by the smallest content in it."""
+
+    group: np.ndarray
+    """int64 (N,)"""
+
+    unit: np.ndarray
+    """int64 (N,): all groups of a unit lie in one split."""
+
+    is_tied: np.ndarray
+    """bool (N,): would bring two splits together."""
+
+
+def find_groups(contents: Contents, links: Links) -> Groups:
+    """Deterministic in what the contents and links are, never in their order."""
+    linked = np.unique(np.r_[links.first, links.second])
+    first, second = np.searchsorted(linked, links.first), np.searchsorted(linked, links.second)
+    order = np.lexsort(
+        (np.maximum(first, second), np.minimum(first, second), links.distance, links.kind)
     )
-    block = bits.reshape(-1, 8, 8).astype(bool)  # (N, v, u)
-    odd = np.arange(8) % 2 == 1
-    variants = []
-    for transposed in (block, block.transpose(0, 2, 1)):
-        for flip_rows in (False, True):
-            for flip_columns in (False, True):
-                negated = (odd[:, None] & flip_rows) ^ (odd[None, :] & flip_columns)
-                variants.append(_pack(transposed ^ negated))
-    return np.stack(variants)
-
-
-def natural_key(path: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which `IMG_9` comes before `IMG_10`; a random identity in front is dropped."""
-    stem = _UUID_PREFIX.sub("", os.path.splitext(os.path.basename(path))[0])
-    return tuple(
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
-        for part in re.split(r"(\d+)", stem)
+    sets = _DisjointSets(_largest_group(contents)[linked].tolist(), contents.split[linked].tolist())
+    numbered = KINDS.index("numbered")
+    torn, cut = [], []
+    sure = np.isin(links.kind, [KINDS.index(kind) for kind in SURE_KINDS])
+    rows = zip(
+        first[order].tolist(),
+        second[order].tolist(),
+        (links.kind[order] == numbered).tolist(),
+        sure[order].tolist(),
+        strict=True,
+    )
+    for one, other, is_numbered, is_sure in rows:
+        if not sets.fits(one, other, MAX_NUMBERED if is_numbered else None):
+            if is_sure:
+                cut.append((one, other))
+        elif not sets.join(one, other):
+            torn.append((one, other))
+    group = sets.roots()
+    torn += [(one, other) for one, other in cut if not sets.join(one, other)]
+    unit = sets.roots()
+    tied = np.zeros(len(contents.split), dtype=bool)
+    tied[linked[np.array(torn, dtype=np.int64).ravel()]] = True
+    return Groups(
+        _spread(linked, group, len(tied)), _spread(linked, unit, len(tied)), tied & contents.is_free
     )
 
 
-def _pack(block: np.ndarray) -> np.ndarray:
-    packed = np.packbits(block.reshape(-1, 64), axis=1, bitorder="little")
-    return packed.view("<u8").ravel() & ~np.uint64(1)  # the constant coefficient says nothing
+def find_withdrawn(split: np.ndarray, links: Links) -> np.ndarray:
+    """bool (N,): contents that have to leave their split, int8 (N,), because a sure link joins them
+    to one of a higher split. Pictures that come never do this to others, since they have no split;
+    a relabelling can."""
+    withdrawn = np.zeros(len(split), dtype=bool)
+    for kind in SURE_KINDS:
+        sure = links.kind == KINDS.index(kind)
+        first, second = links.first[sure], links.second[sure]
+        for stays in (SPLITS.index("test") + 1, SPLITS.index("val") + 1):
+            for one, other in ((first, second), (second, first)):
+                holds = (split[one] == stays) & ~withdrawn[one]
+                withdrawn[other[holds & (split[other] > 0) & (split[other] < stays)]] = True
+    return withdrawn
 
 
-def _near_copies(pictures: Sequence[Picture]) -> Iterable[tuple[int, int]]:
-    for indices in _by(pictures, lambda picture: picture.species or ""):
-        hashes = np.array([pictures[index].phash for index in indices], dtype=np.uint64)
-        variants = turned_hashes(hashes)
-        for row, index in enumerate(indices):
-            distance = np.bitwise_count(variants[:, row, None] ^ hashes[None, row + 1 :])
-            for offset in np.flatnonzero((distance <= NEAR_COPY_BITS).any(axis=0)):
-                yield index, indices[row + 1 + int(offset)]
+def _largest_group(contents: Contents) -> np.ndarray:
+    """int64 (N,): how many different pictures a group with this one may have."""
+    has_class = contents.class_index >= 0
+    sizes = np.bincount(contents.class_index[has_class], minlength=1)
+    largest = np.maximum(MAX_GROUP, (sizes * MAX_CLASS_SHARE).astype(np.int64))
+    return np.where(has_class, largest[contents.class_index], MAX_GROUP)
 
 
-def _bursts(pictures: Sequence[Picture]) -> Iterable[tuple[int, int, int]]:
-    """(first, second, largest group that the pair may make), the most alike pairs first."""
-    found = []
-    for indices in _by(pictures, lambda picture: f"{picture.dataset}/{picture.folder}"):
-        ordered = sorted(indices, key=lambda index: natural_key(pictures[index].source_path))
-        for first, second in zip(ordered, ordered[1:], strict=False):
-            one, other = pictures[first], pictures[second]
-            distance = (one.phash ^ other.phash).bit_count()
-            if distance <= BURST_BITS:
-                found.append((distance, first, second, MAX_GROUP))
-            elif follow_each_other(one.source_path, other.source_path):
-                found.append((distance, first, second, MAX_NUMBERED))
-    found.sort()
-    return [(first, second, limit) for _, first, second, limit in found]
-
-
-def follow_each_other(one: str, other: str) -> bool:
-    """Whether two names are the same but for one number that counts on, or a time that goes on."""
-    first, second = natural_key(one), natural_key(other)
-    if len(first) != len(second):
-        return False
-    places = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
-    if len(places) != 1:
-        return False
-    (kind_a, a, _), (kind_b, b, _) = first[places[0]], second[places[0]]
-    if kind_a or kind_b:
-        return False
-    if _is_clock(first, places[0]):
-        return abs(_seconds(a) - _seconds(b)) <= CLOCK_GAP_S
-    return abs(a - b) <= NUMBER_GAP
-
-
-def _is_clock(key: tuple[tuple[int, int, str], ...], place: int) -> bool:
-    """Whether the number at `place` is HHMMSS after a date YYYYMMDD: 20211008_124302."""
-    date = key[place - 2][1] if place >= 2 else 0
-    return 19_000_000 < date < 21_000_000 and key[place][1] < 240_000
-
-
-def _seconds(clock: int) -> int:
-    """HHMMSS -> seconds since midnight."""
-    return clock // 10_000 * 3_600 + clock // 100 % 100 * 60 + clock % 100
-
-
-def _by(pictures: Sequence[Picture], key: Callable[[Picture], str]) -> Iterable[list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
-    for index, picture in enumerate(pictures):
-        found[key(picture)].append(index)
-    return found.values()
+def _spread(linked: np.ndarray, roots: list[int], size: int) -> np.ndarray:
+    """Contents that no link names are a group of one."""
+    spread = np.arange(size)
+    spread[linked] = linked[np.array(roots, dtype=np.int64)]
+    return spread
 
 
 class _DisjointSets:
-    """Union-find whose root is always the smallest index, with the number of different pictures in
-    each set."""
+    """Union-find whose root is always the smallest index. Each set knows its size, how large it may
+    become, and its split."""
 
-    def __init__(self, size: int) -> None:
-        self._parent = list(range(size))
-        self._size = [1] * size
+    def __init__(self, largest: list[int], split: list[int]) -> None:
+        self._parent = list(range(len(largest)))
+        self._size = [1] * len(largest)
+        self._largest = largest
+        self._split = split
 
     def root(self, index: int) -> int:
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
+        parent = self._parent
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
         return index
 
-    def join(self, one: int, other: int, limit: int | None) -> None:
-        first, second = sorted((self.root(one), self.root(other)))
+    def roots(self) -> list[int]:
+        return [self.root(index) for index in range(len(self._parent))]
+
+    def fits(self, one: int, other: int, limit: int | None) -> bool:
+        """Whether the sets of the two are one, or would be small enough together."""
+        first, second = self.root(one), self.root(other)
         size = self._size[first] + self._size[second]
-        if first == second or (limit is not None and size > limit):
-            return
+        largest = min(self._largest[first], self._largest[second])
+        return first == second or size <= min(largest, limit or largest)
+
+    def join(self, one: int, other: int) -> bool:
+        """Make one set of two; not if they have two splits."""
+        first, second = sorted((self.root(one), self.root(other)))
+        if first == second:
+            return True
+        if 0 != self._split[first] != self._split[second] != 0:
+            return False
         self._parent[second] = first
-        if limit is not None:  # exact copies count as one
-            self._size[first] = size
+        self._size[first] += self._size[second]
+        self._largest[first] = min(self._largest[first], self._largest[second])
+        self._split[first] = self._split[first] or self._split[second]
+        return True

@@ -1,18 +1,16 @@
-"""The rules that turn the phrases of a folder name into a plant and a condition.
+"""The rules that turn the phrases of a folder name into a plant, and what may be doubted.
 
-In: a text, cut into the spans of phrases.py. Out: a `Host` (which plant) and a
-`Finding` (which condition on it), each with the doubts that it leaves.
+In: a text, cut into the spans of phrases.py. Out: a `Host` (which plant) with the doubts that it
+leaves. Which condition stands on it is said by label_findings.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.name_tables import condition_rows, species_rows
-from catalog.phrases import Lexicon, Meaning, Span, Word, lexicon
-from catalog.taxonomy import BACKGROUND, DISEASED, HEALTHY, UNKNOWN
-
-MULTIPLE = "multiple_diseases"
+from catalog.name_tables import species_rows
+from catalog.phrases import Lexicon, lexicon
+from catalog.spans import Span, Word
 
 DOUBTS = {
     "ambiguous-species": 0.4,
@@ -29,6 +27,8 @@ DOUBTS = {
     "reordered": 0.8,
     "bare-species": 0.6,
     "bare-leaf": 0.7,
+    "bare-disease": 0.7,
+    "nutrient-letter": 0.5,
     "no-species": 0.5,
     "no-condition": 0.5,
 }
@@ -38,7 +38,8 @@ names the rule of the reading. The figures are an order, not a measurement:
 ambiguous-species    the words name several plants
 ambiguous-condition  one phrase means several conditions on this plant
 source-conflict      the folder names another plant than its source
-several-conditions   two conditions stand side by side: `multiple_diseases`
+several-conditions   two conditions stand side by side: `multiple_diseases`; or one of two
+                     joined by `and` was taken for the other's general name
 unplaced-words       a word that no table explains
 loose-species        the word often means this plant, not always: `pepper`
 host-implied         the plant follows from the disease: esca, tungro
@@ -49,6 +50,8 @@ unknown-source       the source names a plant that no table knows
 reordered            the plant stood in the midst of the condition's name
 bare-species         nothing but a plant: condition `unknown`
 bare-leaf            nothing but a plant and `leaf`: healthy, as in PlantDoc
+bare-disease         nothing but a plant and `disease`: diseased
+nutrient-letter      nothing but a plant and N, P or K: a deficiency
 no-species           a condition and no plant
 no-condition         no condition, and words that might name one
 """
@@ -79,6 +82,9 @@ class Words:
     species: tuple[Span, ...]
     conditions: tuple[Span, ...]
     has_leaf: bool
+    has_disease: bool
+    """A word for disease that is no part of a condition's name."""
+
     unplaced: tuple[str, ...]
     words: tuple[Word, ...]
     reordered: bool = False
@@ -94,16 +100,6 @@ class Host:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The condition of a reading on one plant."""
-
-    condition: str | None
-    doubts: tuple[str, ...] = ()
-    usual: bool = False
-    others: tuple[str, ...] = ()
-
-
 def cut_name(text: str) -> Words:
     lex = lexicon()
     words = lex.words(text)
@@ -116,7 +112,13 @@ def cut_name(text: str) -> Words:
     if rest.species or not rest.conditions or _mess(rest) >= _mess(straight):
         return straight
     return Words(
-        straight.species, rest.conditions, rest.has_leaf, rest.unplaced, straight.words, True
+        straight.species,
+        rest.conditions,
+        rest.has_leaf,
+        rest.has_disease,
+        rest.unplaced,
+        straight.words,
+        True,
     )
 
 
@@ -130,6 +132,7 @@ def _sorted_spans(lex: Lexicon, words: list[Word], reordered: bool) -> Words:
         species=tuple(span for span in spans if span.kind == "species"),
         conditions=tuple(span for span in spans if span.kind == "condition"),
         has_leaf=any(span.kind == "leaf" for span in spans),
+        has_disease=any(span.kind == "disease" for span in spans),
         # A single letter that no name needs is a mark (`A`, `L.`), not a word.
         unplaced=tuple(
             words[span.start].text
@@ -210,7 +213,7 @@ def _host_from_conditions(found: Words) -> Host:
     embedded = frozenset.union(frozenset(), *(m.embedded for m in meanings))
     own = frozenset.union(frozenset(), *(m.embedded & m.hosts for m in meanings))
     hosts = frozenset.union(frozenset(), *(m.hosts for m in meanings))
-    if len(own) == 1 and not found.unplaced:
+    if len(own) == 1:
         return Host(next(iter(own)), "own-host")
     if len(embedded) == 1 and not hosts and not found.unplaced:
         return Host(next(iter(embedded)), "own-host", ("host-in-name",))
@@ -219,67 +222,3 @@ def _host_from_conditions(found: Words) -> Host:
             return Host(next(iter(hosts)), "own-host", ("host-implied",))
         return Host(None, "own-host", ("no-species",), tuple(sorted(hosts | embedded)))
     return Host(None, "own-host", ("no-species",), tuple(sorted(embedded)))
-
-
-def finding_on(found: Words, species: str | None) -> Finding:
-    ids: list[str] = []
-    doubts: list[str] = []
-    usual = False
-    for span in found.conditions:
-        chosen, narrowed, mismatch = _meanings_on(span.meanings, species)
-        usual |= narrowed
-        if mismatch:
-            doubts.append("host-mismatch")
-        if len(chosen) > 1:
-            return Finding(None, ("ambiguous-condition",), others=tuple(chosen))
-        ids += [one for one in chosen if one not in ids]
-    ids = _without_general(ids)
-    if not ids:
-        return _bare(found)
-    if len(ids) == 1:
-        unknown = ("no-condition",) if ids[0] in (UNKNOWN, BACKGROUND) else ()
-        return Finding(ids[0], (*doubts, *unknown), usual)
-    if HEALTHY in ids or BACKGROUND in ids or UNKNOWN in ids:
-        return Finding(None, ("ambiguous-condition",), others=tuple(ids))
-    if MULTIPLE in ids:
-        return Finding(MULTIPLE, tuple(doubts))
-    return Finding(MULTIPLE, (*doubts, "several-conditions"), others=tuple(ids))
-
-
-def _meanings_on(
-    meanings: tuple[Meaning, ...], species: str | None
-) -> tuple[list[str], bool, bool]:
-    """Condition ids that a phrase means on this plant, the narrowest host list first.
-
-    Also: whether a general meaning gave way, and whether no meaning fits the plant.
-    """
-    conditions = [m for m in meanings if m.kind == "condition"]
-    anywhere = [m for m in conditions if not m.hosts]
-    here = [m for m in conditions if species in m.hosts]
-    # A group stands for its members: what grows on orange may stand on "citrus".
-    chosen = here or anywhere or conditions
-    if here:
-        narrowest = min(len(m.hosts) for m in here)
-        chosen = [m for m in here if len(m.hosts) == narrowest]
-    ids = list(dict.fromkeys(m.meant_id for m in chosen))
-    narrowed = bool(here and anywhere and anywhere[0].meant_id != ids[0])
-    return ids, narrowed, species is not None and not here and not anywhere
-
-
-def _without_general(ids: list[str]) -> list[str]:
-    """`diseased` gives way to any other, `leaf_spot` to `bacterial_spot`."""
-    rows = condition_rows()
-    for drop in ([i for i in ids if i in rows and rows[i].general], [DISEASED]):
-        rest = [one for one in ids if one not in drop]
-        # "healthy and diseased" is a contradiction, not a healthy leaf.
-        if rest and not (DISEASED in ids and set(rest) <= {HEALTHY, UNKNOWN}):
-            ids = rest
-    return ids
-
-
-def _bare(found: Words) -> Finding:
-    if found.unplaced:
-        return Finding(None, ("no-condition",))
-    if found.has_leaf:
-        return Finding(HEALTHY, ("bare-leaf",))
-    return Finding(UNKNOWN, ("bare-species",))

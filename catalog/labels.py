@@ -3,9 +3,9 @@
 In: a folder name, and what its source says about the plant. Out: a `Reading`.
 
 The names come from names/*.tsv through phrases.py; the rules that turn the phrases of
-one folder into one label stand in label_rules.py. Every reason for doubt is kept: a
-reading is `sure` only if there is none, because a confident wrong label is the worst
-outcome.
+one folder into one label stand in label_rules.py and label_findings.py. Every reason for
+doubt is kept: a reading is `sure` only if there is none, because a confident wrong label
+is the worst outcome.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from catalog.label_findings import Finding, finding_on
 from catalog.label_rules import (
     DOUBTS,
     SURE_RULES,
-    Finding,
     Host,
     Words,
     cut_name,
-    finding_on,
     host_of,
     named_species,
 )
@@ -86,12 +85,13 @@ def read_folder_name(folder: str, species: str | None = None) -> Reading:
 
 
 @lru_cache(maxsize=4096)
-def resolve_species(text: str) -> str | None:
+def resolve_species(text: str, loose: bool = True) -> str | None:
     """Species id of a plant name in any spelling the table knows; None if none or several.
 
-    A loose name (`Pepper`) gives the plant that it means most often.
+    A loose name (`Pepper`) gives the plant that it means most often, or None without `loose`.
     """
-    return _source(text)[0]
+    species, by_loose_name = _source(text)
+    return None if by_loose_name and not loose else species
 
 
 def _source(text: str) -> tuple[str | None, bool]:

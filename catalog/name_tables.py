@@ -33,7 +33,7 @@ CAUSES = (
 """`abiotic` covers weather, light, water, chemicals and physiological disorders;
 `none` is for healthy and background; `unknown` where the name does not tell."""
 
-WORD_KINDS = ("grammar", "leaf", "organ", "plain", "noise")
+WORD_KINDS = ("grammar", "joining", "leaf", "disease", "organ", "plain", "taxon", "noise")
 
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 

@@ -2,7 +2,7 @@
 
 In: the tables of names/ and a text. Out: the `Span`s that explain most of its words,
 longest names first, and the words that no name explains. What the spans mean
-together is decided in labels.py.
+together is decided in label_rules.py and label_findings.py.
 
 A phrase is looked up by its words joined without a space, so `Leaf spot`, `leafspot`
 and `LeafSpot` are one key.
@@ -11,12 +11,13 @@ and `LeafSpot` are one key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 
 from catalog.folder_words import Chunk, chunks_of, cuts_of, distance, typo_index, words_of
 from catalog.name_tables import condition_rows, species_rows, word_lists
+from catalog.spans import Meaning, Span, Word
 
 MAX_SPAN_WORDS = 9
 """Longest name in the tables, with room for a `leaf` or `of` in between."""
@@ -31,48 +32,7 @@ TWO_TYPO_LETTERS = 10
 """From here on two wrong letters are looked for, and never sure."""
 
 _SPECIES, _CONDITION, _LEAF, _NOISE = "species", "condition", "leaf", "noise"
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """One thing that a phrase can mean."""
-
-    kind: str
-    """`species`, `condition`, `leaf`, or `noise` (says nothing: image, train, of)."""
-
-    meant_id: str
-    hosts: frozenset[str] = frozenset()
-    """Of a condition: the species on which the phrase means this; empty: any."""
-
-    loose: int = 0
-    """0: the phrase means this; 1: it often does; 2: it does now and then."""
-
-    embedded: frozenset[str] = frozenset()
-    """Species whose name is part of the phrase: tomato in `tomato mosaic virus`."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """One word of a folder name, after typo correction."""
-
-    text: str
-    fuzzy: bool = False
-    doubtful: bool = False
-    """Corrected, and the word is too short or the typo too large to be sure."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Words [start, stop) and what they mean; no meaning: nobody knows the word."""
-
-    start: int
-    stop: int
-    meanings: tuple[Meaning, ...]
-    score: int
-
-    @property
-    def kind(self) -> str:
-        return self.meanings[0].kind if self.meanings else ""
+_DISEASE = "disease"
 
 
 class Lexicon:
@@ -80,14 +40,18 @@ class Lexicon:
 
     def __init__(self) -> None:
         lists = word_lists()
-        self._dropped = frozenset(lists["grammar"])
+        self._joining = frozenset(lists["joining"])
+        self._dropped = frozenset(lists["grammar"]) | self._joining
         self._phrases: dict[str, tuple[Meaning, ...]] = {}
         self._vocabulary: set[str] = set()
-        self._plain = frozenset(lists["noise"]) | frozenset(lists["plain"])
-        self._noise = self._plain | frozenset(lists["organ"])
+        disease = frozenset(lists["disease"])
+        self._plain = frozenset(lists["plain"]) | frozenset(lists["taxon"]) | disease
+        self._noise = self._plain | frozenset(lists["noise"]) | frozenset(lists["organ"])
         self._leaf = frozenset(lists["leaf"])
         for word in self._noise:
-            self._add(word, (word,), Meaning(_NOISE, word))
+            parts = tuple(word.split("_"))
+            kind = _DISEASE if word in disease else _NOISE
+            self._add("".join(parts), parts, Meaning(kind, word))
         for word in self._leaf:
             self._add(word, (word,), Meaning(_LEAF, word))
         self._species: dict[str, frozenset[str]] = {}
@@ -97,12 +61,15 @@ class Lexicon:
 
     def words(self, text: str) -> list[Word]:
         """The words of `text` as the tables spell them; grammar words are left out."""
-        return [
-            word
-            for chunk in chunks_of(text)
-            for word in self._words_in(chunk)
-            if word.text not in self._dropped
-        ]
+        words: list[Word] = []
+        joined = False
+        for word in (one for chunk in chunks_of(text) for one in self._words_in(chunk)):
+            if word.text in self._joining:
+                joined = True
+            elif word.text not in self._dropped:
+                words.append(replace(word, joined=joined) if joined else word)
+                joined = False
+        return words
 
     def cover(self, words: Sequence[Word]) -> list[Span]:
         """The spans that explain `words` best: most letters in the longest phrases."""
@@ -145,6 +112,8 @@ class Lexicon:
                 continue
             for name in row.names:
                 self._add_plant(name, row.species_id, loose=0)
+                # The sign of a hybrid is no letter: Fragaria × ananassa has two words.
+                self._add_plant(name.replace(" x ", " "), row.species_id, loose=0)
             loose += [(name, row.species_id, name.count("?")) for name in row.loose_names]
             if " " in row.scientific:
                 genera.append((row.scientific.split()[0], row.species_id, 1))
@@ -185,6 +154,8 @@ class Lexicon:
             yield "".join(short)
         if 2 <= len(short) <= 3:
             yield from ("".join(one) for one in permutations(short) if one != short)
+        if len(words) == 3 and short != words:
+            yield from ("".join((*words[cut:], *words[:cut])) for cut in (1, 2))
 
     def _species_within(self, words: tuple[str, ...]) -> frozenset[str]:
         position, found = 0, set[str]()
@@ -267,7 +238,7 @@ class Lexicon:
     def _phrase(self, texts: list[str], start: int, stop: int) -> Span | None:
         meanings = self._phrases.get("".join(texts))
         if meanings:
-            if meanings[0].kind in (_NOISE, _LEAF):
+            if meanings[0].kind in (_NOISE, _LEAF, _DISEASE) and len(texts) == 1:
                 return Span(start, stop, meanings, 1)
             return Span(start, stop, meanings, _score(texts))
         kept = [text for text in texts if not self._soft(text)]

@@ -7,7 +7,7 @@ CREATE TABLE samples (
     sha256 VARCHAR, phash UBIGINT, layout BLOB,
     width INTEGER, height INTEGER, original_width INTEGER, original_height INTEGER,
     format VARCHAR, mode VARCHAR, orientation INTEGER,
-    sharpness DOUBLE, brightness DOUBLE,
+    sharpness DOUBLE, brightness DOUBLE, captured TIMESTAMP, saturation DOUBLE, entropy DOUBLE,
     source_bytes BIGINT, source_mtime_ns BIGINT
 );
 COMMENT ON TABLE samples IS 'One row a picture: what it shows, its split, and where its bytes lie';
@@ -19,7 +19,7 @@ COMMENT ON COLUMN samples.species IS 'Species id; NULL where nobody could tell';
 COMMENT ON COLUMN samples."condition" IS 'Condition id, such as healthy or late_blight; NULL where unknown';
 COMMENT ON COLUMN samples.split IS 'train, val or test; NULL keeps the picture out of all three';
 COMMENT ON COLUMN samples.group_id IS 'Pictures of one thing share it: copies, near-copies, shots of one leaf';
-COMMENT ON COLUMN samples.status IS 'ok; conflict (same bytes, two labels); tie (joins two splits)';
+COMMENT ON COLUMN samples.status IS 'ok; conflict (same bytes, two labels); tie (came and would join two splits); withdrawn (left its split: since a relabelling its near copy is in another one; set the status to NULL to have it placed again)';
 COMMENT ON COLUMN samples.shard IS 'Number of the tar: 17 is shards/000017.tar';
 COMMENT ON COLUMN samples."offset" IS 'First byte of the JPEG in the tar';
 COMMENT ON COLUMN samples.length IS 'Bytes of the JPEG in the tar';
@@ -35,6 +35,9 @@ COMMENT ON COLUMN samples.mode IS 'Colours of the source file: RGB, L, CMYK, RGB
 COMMENT ON COLUMN samples.orientation IS 'EXIF orientation of the source file, 1 to 8; applied';
 COMMENT ON COLUMN samples.sharpness IS 'Variance of the Laplacian of grey values 0-255; blurry is low';
 COMMENT ON COLUMN samples.brightness IS 'Mean grey value, 0-255';
+COMMENT ON COLUMN samples.captured IS 'When it was taken, by the camera''s own clock (EXIF DateTimeOriginal); NULL where the file does not say';
+COMMENT ON COLUMN samples.saturation IS 'Mean of largest minus smallest of R, G and B, 0-255; a grey picture is near 0';
+COMMENT ON COLUMN samples.entropy IS 'Bits of the histogram of grey values, 0-8; a picture of little information is low';
 COMMENT ON COLUMN samples.source_bytes IS 'Size of the source file';
 COMMENT ON COLUMN samples.source_mtime_ns IS 'Modification time of the source file, nanoseconds since 1970';
 
@@ -43,21 +46,63 @@ CREATE TABLE rejections (
     source_bytes BIGINT, source_mtime_ns BIGINT
 );
 COMMENT ON TABLE rejections IS 'One row a file that is no sample, with its reason';
+COMMENT ON COLUMN rejections.dataset IS 'Source dataset: the folder that holds the class folders';
+COMMENT ON COLUMN rejections.folder IS 'Class folder as it is spelled';
+COMMENT ON COLUMN rejections.source_path IS 'Absolute path of the file';
 COMMENT ON COLUMN rejections.reason IS 'One word of a short list; the view rejections_by_reason counts them';
 COMMENT ON COLUMN rejections.detail IS 'What the decoder said';
+COMMENT ON COLUMN rejections.source_bytes IS 'Size of the file';
+COMMENT ON COLUMN rejections.source_mtime_ns IS 'Modification time of the file, nanoseconds since 1970';
 
 CREATE TABLE folders (
     dataset VARCHAR, folder VARCHAR, species VARCHAR, "condition" VARCHAR,
     rule VARCHAR, confidence DOUBLE, sure BOOLEAN, candidates VARCHAR
 );
 COMMENT ON TABLE folders IS 'One row a class folder: what the folder-name reader made of it, which labels the pictures that come; to relabel those that are there, UPDATE samples';
+COMMENT ON COLUMN folders.dataset IS 'Source dataset: the folder that holds the class folders';
+COMMENT ON COLUMN folders.folder IS 'Class folder as it is spelled: the raw label';
+COMMENT ON COLUMN folders.species IS 'Species id that the reader or a person gave; NULL where nobody could tell';
+COMMENT ON COLUMN folders."condition" IS 'Condition id that the reader or a person gave; NULL where nobody could tell';
 COMMENT ON COLUMN folders.rule IS 'Rule by which the name was read';
 COMMENT ON COLUMN folders.confidence IS '0 to 1; under 0.7 the pictures get no label';
 COMMENT ON COLUMN folders.sure IS 'false: a person should look; see the view label_review';
 COMMENT ON COLUMN folders.candidates IS 'JSON list of [species, condition, confidence]';
 
+CREATE TABLE datasets (dataset VARCHAR, path VARCHAR, species VARCHAR, shots VARCHAR);
+COMMENT ON TABLE datasets IS 'One row a dataset, as the newest ingest found it';
+COMMENT ON COLUMN datasets.dataset IS 'Name of the folder that holds the class folders';
+COMMENT ON COLUMN datasets.path IS 'Absolute path of that folder';
+COMMENT ON COLUMN datasets.species IS 'Plant of the folders that name only a disease, as the source calls it; NULL where it does not say';
+COMMENT ON COLUMN datasets.shots IS 'Regular expression with one group: files of a class folder in whose names it captures the same text show one thing; NULL where there is no such rule';
+
+CREATE TABLE links ("key" VARCHAR, other VARCHAR, kind VARCHAR, distance DOUBLE);
+COMMENT ON TABLE links IS 'Why two samples are taken to show one thing; the same bytes need no link';
+COMMENT ON COLUMN links."key" IS 'The smaller key of the two samples';
+COMMENT ON COLUMN links.other IS 'The larger key';
+COMMENT ON COLUMN links.kind IS 'From strong to weak: shots (by the pattern of their dataset), near_copy (one picture, scaled or turned), same_thing (by appearance, leaflake group), burst (neighbours by name or time that look alike), numbered (neighbours whose names count on)';
+COMMENT ON COLUMN links.distance IS 'The smaller, the more alike, within a kind. near_copy: bits of the hash plus mean difference of the colours; burst, numbered: bits; shots: 0; same_thing: 1 / score, the local features that agree, more or less some for the colours';
+
+CREATE TABLE compared_shards (shard INTEGER);
+COMMENT ON TABLE compared_shards IS 'One row a shard whose pictures leaflake group has compared; those of the others may show one leaf unnoticed';
+COMMENT ON COLUMN compared_shards.shard IS 'Number of the shard: 17 is shards/000017.tar';
+
 CREATE TABLE ingests (
     started TIMESTAMP, seconds DOUBLE, sources VARCHAR,
-    files BIGINT, samples BIGINT, rejections BIGINT, shards INTEGER, version VARCHAR
+    files BIGINT, samples BIGINT, rejections BIGINT, shards INTEGER,
+    source_bytes BIGINT, stored_bytes BIGINT, settings JSON, durations JSON,
+    version VARCHAR, versions JSON
 );
 COMMENT ON TABLE ingests IS 'One row a run of leaflake ingest that changed something';
+COMMENT ON COLUMN ingests.started IS 'Time of the start, UTC';
+COMMENT ON COLUMN ingests.seconds IS 'From the start to this row';
+COMMENT ON COLUMN ingests.sources IS 'Source folders, parted by a comma';
+COMMENT ON COLUMN ingests.files IS 'New or changed files: samples and rejections';
+COMMENT ON COLUMN ingests.samples IS 'Files that became samples';
+COMMENT ON COLUMN ingests.rejections IS 'Files that were turned away';
+COMMENT ON COLUMN ingests.shards IS 'Shards that were added';
+COMMENT ON COLUMN ingests.source_bytes IS 'Size of the source files';
+COMMENT ON COLUMN ingests.stored_bytes IS 'Size of the shards'' tars';
+COMMENT ON COLUMN ingests.settings IS 'JSON object: short_side in pixels (null: original sizes), species, seed, workers, engine';
+COMMENT ON COLUMN ingests.durations IS 'JSON object: seconds by stage (scan, plan, pack, commit)';
+COMMENT ON COLUMN ingests.version IS 'Version of Leaflake';
+COMMENT ON COLUMN ingests.versions IS 'JSON object: versions of Python and of the packages that made the bytes';

@@ -1,119 +1,76 @@
-"""Train, val and test. In: for each picture its class, group and present split. Out: its split.
+"""Train, val and test. In: for each content its class, unit and present split. Out: its split.
 
-A group lies in one split. A split once given is never changed: new pictures of a known group follow
-it, and new groups fill whichever split of their class is furthest below its share.
+A unit (catalog/groups.py) lies in one split. A split once given is never changed: new pictures of a
+known unit follow it, and new units fill whichever split of their class is furthest below its share.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+import numpy as np
+
+from catalog.groups import SPLITS, Contents
 
 SHARES = {"train": 0.75, "val": 0.10, "test": 0.15}
 """Test is large enough that one point of accuracy over 1,000 pictures means something."""
 
-MIN_GROUPS = 3
-"""A class with fewer groups cannot be in every split; it is kept out and listed."""
-
-TIE = "tie"
+MIN_UNITS = 3
+"""A class with fewer cannot be in every split; its pictures are kept out and listed."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """What splitting looks at."""
+def assign_splits(contents: Contents, unit: np.ndarray, is_tied: np.ndarray) -> np.ndarray:
+    """int8 (N,): the split of every content by number, 0 for none.
 
-    label: str | None
-    """Class of the picture; None keeps it out."""
+    `unit` int64 (N,) is the smallest position in the unit; `is_tied` bool (N,) keeps out.
+    """
+    counted = np.flatnonzero((contents.split > 0) | (contents.is_free & ~is_tied))
+    counted = counted[contents.class_index[counted] >= 0]
+    unit_split = np.zeros(len(unit), dtype=np.int8)
+    np.maximum.at(unit_split, unit, contents.split)
+    unit_size = np.bincount(unit[counted], contents.num_pictures[counted], len(unit))
 
-    group_id: str
-    """Group as it is now that new pictures have come."""
+    # One row a class and unit in it, sorted by both.
+    pairs, row_of = np.unique(
+        contents.class_index[counted].astype(np.int64) * len(unit) + unit[counted],
+        return_inverse=True,
+    )
+    pictures = np.bincount(row_of, contents.num_pictures[counted], len(pairs))
+    classes, starts = np.unique(pairs // max(len(unit), 1), return_index=True)
+    ends = np.r_[starts[1:], len(pairs)]
+    is_large = np.zeros(contents.class_index.max(initial=-1) + 1, dtype=bool)
+    has_enough = ends - starts >= MIN_UNITS
+    is_large[classes[has_enough]] = True
+    for start, end in zip(starts[has_enough], ends[has_enough], strict=True):
+        # Pictures of one leaf under two labels are rare; the first class places their unit.
+        units = pairs[start:end] % len(unit)
+        _fill(units, unit_size[units], pictures[start:end], unit_split)
 
-    sha256: str
-    split: str | None
-    """Split that it has already."""
-
-    previous_group_id: str | None
-    """Group under which it got that split."""
-
-    is_conflict: bool
-    """The same bytes carry two labels: kept out until somebody decides."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """The answer for one picture."""
-
-    split: str | None
-    status: str
-    """ok, conflict, or tie: the group would join two splits."""
-
-    group_id: str
-    """Of a tie, the old pictures keep their groups, and the new ones are in none of them."""
-
-
-def assign_splits(members: Sequence[Member]) -> list[Assignment]:
-    """One Assignment a member, in the same order."""
-    groups: dict[str, list[Member]] = defaultdict(list)
-    for member in members:
-        groups[member.group_id].append(member)
-    group_split = {group_id: _present_split(group) for group_id, group in groups.items()}
-    by_label: dict[str, list[str]] = defaultdict(list)
-    num_groups: dict[str, int] = defaultdict(int)
-    for group_id, group in groups.items():
-        labels = sorted({m.label for m in group if m.label and not m.is_conflict})
-        for label in labels:
-            num_groups[label] += 1
-        if labels:
-            # Pictures of one leaf under two labels are rare; the first label places the group.
-            by_label[labels[0]].append(group_id)
-    for label, group_ids in by_label.items():
-        if num_groups[label] >= MIN_GROUPS:
-            _fill(group_ids, groups, group_split)
-    return [_assignment(member, group_split[member.group_id]) for member in members]
-
-
-def _present_split(group: Sequence[Member]) -> str | None:
-    present = {member.split for member in group if member.split}
-    return TIE if len(present) > 1 else next(iter(present), None)
+    split = contents.split.copy()
+    gets = counted[(contents.split[counted] == 0) & is_large[contents.class_index[counted]]]
+    split[gets] = unit_split[unit[gets]]
+    return split
 
 
 def _fill(
-    group_ids: Sequence[str], groups: dict[str, list[Member]], group_split: dict[str, str | None]
+    units: np.ndarray, sizes: np.ndarray, pictures: np.ndarray, unit_split: np.ndarray
 ) -> None:
-    """Give every group of one class that has no split the one that lacks most.
+    """Give every unit of one class that has no split the one that lacks most.
 
-    A split that has nothing of the class yet comes first when the groups run out, so that a class
-    of MIN_GROUPS groups of its own is in all three.
+    A split that has nothing of the class yet comes first when the units run out, so that a class
+    of MIN_UNITS new units is in all three.
     """
-    counts = dict.fromkeys(SHARES, 0)
-    for group_id in group_ids:
-        split = group_split[group_id]
-        if split in counts:
-            counts[split] += len(groups[group_id])
-    # Large groups first, so that the small ones can even out; then by content, never by order.
-    fresh = [g for g in group_ids if group_split[g] is None]
-    fresh.sort(key=lambda g: (-len(groups[g]), _content_hash(groups[g])))
-    for position, group_id in enumerate(fresh):
-        total = sum(counts.values()) + len(groups[group_id])
-        empty = [name for name in SHARES if not counts[name]]
-        open_splits = empty if len(empty) >= len(fresh) - position else list(SHARES)
-        lacks = {name: SHARES[name] * total - counts[name] for name in open_splits}
-        split = max(lacks, key=lacks.__getitem__)
-        group_split[group_id] = split
-        counts[split] += len(groups[group_id])
-
-
-def _content_hash(group: Sequence[Member]) -> str:
-    return hashlib.sha256(min(member.sha256 for member in group).encode()).hexdigest()
-
-
-def _assignment(member: Member, group_split: str | None) -> Assignment:
-    if member.is_conflict:
-        return Assignment(None, "conflict", member.group_id)
-    if group_split == TIE:
-        if member.split:
-            return Assignment(member.split, "ok", member.previous_group_id or member.group_id)
-        return Assignment(None, TIE, f"{TIE}-{member.group_id}")
-    return Assignment(group_split if member.label else None, "ok", member.group_id)
+    counts = np.bincount(unit_split[units], pictures, len(SPLITS) + 1)[1:].tolist()
+    shares = [SHARES[name] for name in SPLITS]
+    fresh = np.flatnonzero(unit_split[units] == 0)
+    # Large units first, so that the small ones can even out; then by sha256, never by order.
+    fresh = fresh[np.lexsort((units[fresh], -sizes[fresh]))]
+    given = []
+    for left, size in zip(range(len(fresh), 0, -1), sizes[fresh].tolist(), strict=True):
+        total = sum(counts) + size
+        empty = [place for place, count in enumerate(counts) if not count]
+        places = empty if len(empty) >= left else range(len(counts))
+        place = max(
+            places, key=[s * total - c for s, c in zip(shares, counts, strict=True)].__getitem__
+        )
+        given.append(place + 1)
+        counts[place] += size
+    unit_split[units[fresh]] = given

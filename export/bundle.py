@@ -21,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 from catalog.lake import open_lake
+from catalog.storage import Place, name_of
 from catalog.taxonomy import LabelTree
 from export.calibrate import fit_temperatures, fit_thresholds
 from export.manifest import Manifest, describe_file, is_bundle, write_manifest
@@ -71,7 +72,7 @@ class Judged:
     """Accuracies, largest difference from torch in probability, milliseconds a picture."""
 
 
-def export_bundle(run_path: Path, out: Path, *, lake_path: Path | None = None) -> Exported:
+def export_bundle(run_path: Path, out: Path, *, lake_path: Place | None = None) -> Exported:
     """Write the bundle of a run to `out`, which must not exist, be empty or be a bundle.
 
     Of a link to a folder it is the folder that is replaced. Raises UsageError if `out` holds
@@ -156,7 +157,7 @@ def _manifest(run: Run, model: Classifier, exported: Exported) -> Manifest:
         provenance={
             "recipe": run.recipe.name,
             "backbone": run.recipe.backbone,
-            "lake": run.lake.name,
+            "lake": name_of(run.lake),
             "snapshot": run.snapshot,
             "temperatures": exported.temperatures,
             "val": run.metrics["val"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from catalog.storage import as_place
+
 EXAMPLE = """example:
   leaflake export runs/cpu-20260131-120000 --out bundle/
 
@@ -16,7 +18,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE")
-    parser.add_argument("--lake", type=Path, metavar="DIR", help="if it was moved since")
+    parser.add_argument("--lake", type=as_place, metavar="DIR", help="if it was moved since")
     parser.add_argument("--reuse", action="store_true", help="if it is there already, keep it")
 
 

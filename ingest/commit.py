@@ -3,71 +3,139 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Sequence
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from catalog.labels import read_folder_name
-from catalog.lake import create_lake
+from catalog.lake import Lake, create_lake
 from catalog.organise import label_tree, organise
-from ingest.plan import ShardPlan
+from catalog.storage import Place, exists, join, open_file, publish
+from ingest.pack import ROW
 from ingest.scan import ClassFolder
+from ingest.sources import Dataset
 
 MIN_CONFIDENCE = 0.7
 """Below it a folder's reading is a guess: its pictures stay without a label, and the folder is in
 label_review."""
 
+MEMORY_LIMIT = "800MB"
+"""Of DuckDB's tables, while 1.47 million rows go into the catalog; Python has its own beside it."""
+
+PACKAGES = ("duckdb", "numpy", "pillow", "pyarrow", "simplejpeg")
+"""What the bytes of shards and catalog depend on, besides Leaflake."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the table `ingests` says of a run besides what its sidecars say."""
+
+    started: datetime
+    """UTC, without a time zone."""
+
+    sources: tuple[Path, ...]
+    settings: Mapping[str, Any]
+    durations: Mapping[str, float]
+    """Stage -> seconds; grows while the run goes on."""
+
+    stored_bytes: int
+
 
 def commit_shards(
-    lake_path: Path,
-    plans: Sequence[ShardPlan],
+    lake_path: Place,
+    sidecars: Sequence[Place],
     folders: Sequence[ClassFolder],
-    sources: Sequence[Path],
-    started: float,
+    datasets: Sequence[Dataset],
+    run: Run,
 ) -> int:
-    """Add the shards' rows, label, group and split them. Returns the new snapshot's number."""
-    files = sum(len(plan.files) for plan in plans)
-    with create_lake(lake_path) as lake:
-        with lake.commit(f"ingest of {files:,} files") as connection:
-            _insert_rows(connection, plans)
+    """Add the shards' rows, label, group and split them. Returns the new snapshot's number.
+
+    Without sidecars only folders and datasets are brought up to date.
+    """
+    with create_lake(lake_path) as lake, _bounded_memory(lake.connection, lake.path):
+        connection = lake.connection
+        files = _read_sidecars(connection, [lake.in_sql(sidecar) for sidecar in sidecars])
+
+        def add(connection: duckdb.DuckDBPyConnection) -> None:
+            _put_datasets(connection, datasets)
             _insert_folders(connection, folders)
-            _label(connection)
-            organise(connection)
-            tree = label_tree(connection)
-            _record_run(connection, started, sources, plans)
-        # For people without SQL: the label tree as of the newest snapshot.
-        text = json.dumps(tree.to_json(), indent=1, ensure_ascii=False)
-        temporary = lake_path / "taxonomy.json.tmp"
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.rename(lake_path / "taxonomy.json")
+            _supersede(connection)
+            _make_incoming(connection)
+            _insert_rejections(connection)
+            organise_incoming(connection)
+            _record_run(connection, len(sidecars), run)
+
+        lake.change(f"ingest of {files:,} files", add)
+        write_taxonomy(lake)
         return lake.snapshot
 
 
-def _insert_rows(connection: duckdb.DuckDBPyConnection, plans: Sequence[ShardPlan]) -> None:
-    """Samples and rejections of the sidecars; a changed file's new row supersedes the old one."""
-    sidecars = [str(plan.sidecar) for plan in plans]
-    connection.execute("CREATE OR REPLACE TEMP TABLE packed AS FROM read_parquet(?)", [sidecars])
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE superseded AS "
-        'SELECT source_path, sha256, species, "condition", split, group_id FROM samples '
-        "WHERE source_path IN (SELECT source_path FROM packed)"
-    )
-    for table in ("samples", "rejections"):
-        connection.execute(
-            f"DELETE FROM {table} WHERE source_path IN (SELECT source_path FROM packed)"
-        )
-    connection.execute(
-        "INSERT INTO samples BY NAME "
-        "SELECT * EXCLUDE (reason, detail) FROM packed WHERE reason IS NULL"
-    )
-    connection.execute(
-        "INSERT INTO rejections BY NAME SELECT dataset, folder, source_path, reason, detail, "
-        "source_bytes, source_mtime_ns FROM packed WHERE reason IS NOT NULL"
-    )
+def write_taxonomy(lake: Lake) -> None:
+    """The label tree as of the newest snapshot, for people without SQL; left alone if it is so."""
+    tree = label_tree(lake.connection)
+    text = json.dumps(tree.to_json(), indent=1, ensure_ascii=False) + "\n"
+    place = join(lake.path, "taxonomy.json")
+    if exists(place):
+        with open_file(place) as file:
+            if file.read() == text.encode():
+                return
+    with publish(place) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def _bounded_memory(connection: duckdb.DuckDBPyConnection, lake_path: Place) -> Iterator[None]:
+    """Let DuckDB put aside on the lake's disk what goes beyond MEMORY_LIMIT; on this machine's, if
+    the lake is in an object store."""
+    if isinstance(lake_path, Path):
+        spill = lake_path / "spill.tmp"
+    else:
+        spill = Path(tempfile.gettempdir()) / f"leaflake-{os.getpid()}.tmp"
+    shutil.rmtree(spill, ignore_errors=True)  # of a run that was killed
+    connection.execute(f"SET temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
+    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    try:
+        yield
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _read_sidecars(connection: duckdb.DuckDBPyConnection, sidecars: Sequence[str]) -> int:
+    """Make the view `packed` of all sidecars: Parquet is read where it lies, not held in memory.
+
+    Returns the number of its rows.
+    """
+    if sidecars:
+        # A view takes no parameters, so the list stands in its text.
+        quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in sidecars)
+        source = f"FROM read_parquet([{quoted}])"
+    else:
+        connection.register("no_sidecar", ROW.empty_table())
+        source = "FROM no_sidecar"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW packed AS {source}")
+    return _count(connection, "SELECT count(*) FROM packed")
+
+
+def _put_datasets(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset]) -> None:
+    """One row a dataset; what this ingest says of it stands."""
+    rows = [astuple(dataset) for dataset in datasets]
+    schema = [(name, pa.string()) for name in ("dataset", "path", "species", "shots")]
+    said = _table(rows, pa.schema(schema))
+    connection.register("said", said)
+    connection.execute("DELETE FROM datasets WHERE dataset IN (SELECT dataset FROM said)")
+    connection.execute("INSERT INTO datasets FROM said ORDER BY dataset")
+    connection.unregister("said")
 
 
 def _insert_folders(connection: duckdb.DuckDBPyConnection, folders: Sequence[ClassFolder]) -> None:
@@ -80,45 +148,104 @@ def _insert_folders(connection: duckdb.DuckDBPyConnection, folders: Sequence[Cla
             label = (reading.species, reading.condition, reading.rule)
             certainty = (reading.confidence, reading.sure, json.dumps(reading.candidates))
             rows.append((folder.dataset, folder.folder, *label, *certainty))
-    if rows:
-        connection.executemany("INSERT INTO folders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.register("readings", _table(rows, _READING))
+    connection.execute("INSERT INTO folders BY NAME FROM readings")
+    connection.unregister("readings")
 
 
-def _label(connection: duckdb.DuckDBPyConnection) -> None:
-    """Label new samples by their folder; a file that was only touched keeps what it had."""
+_READING = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("folder", pa.string()),
+        ("species", pa.string()),
+        ("condition", pa.string()),
+        ("rule", pa.string()),
+        ("confidence", pa.float64()),
+        ("sure", pa.bool_()),
+        ("candidates", pa.string()),
+    ]
+)
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def _supersede(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take the rows of files that changed out of the tables; `superseded` keeps their labels."""
     connection.execute(
-        'UPDATE samples SET species = folders.species, "condition" = folders."condition" '
-        "FROM folders WHERE samples.dataset = folders.dataset AND samples.folder = folders.folder "
-        "AND folders.confidence >= ? "
-        "AND samples.source_path IN (SELECT source_path FROM packed)",
+        "CREATE OR REPLACE TEMP TABLE superseded AS "
+        'SELECT source_path, sha256, species, "condition", split, group_id FROM samples '
+        "WHERE source_path IN (SELECT source_path FROM packed)"
+    )
+    for table in ("samples", "rejections"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE source_path IN (SELECT source_path FROM packed)"
+        )
+
+
+def _make_incoming(connection: duckdb.DuckDBPyConnection) -> None:
+    """The new samples, labelled by their folder; a file that was only touched keeps what it had."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE incoming AS FROM samples LIMIT 0")
+    connection.execute(
+        """
+        INSERT INTO incoming BY NAME
+        SELECT packed.* EXCLUDE (reason, detail),
+            CASE WHEN was.sha256 IS NULL THEN folders.species ELSE was.species END AS species,
+            CASE WHEN was.sha256 IS NULL THEN folders."condition" ELSE was."condition" END
+                AS "condition",
+            was.split, was.group_id
+        FROM packed
+        LEFT JOIN folders ON folders.dataset = packed.dataset AND folders.folder = packed.folder
+            AND folders.confidence >= ?
+        LEFT JOIN superseded AS was ON was.source_path = packed.source_path
+            AND was.sha256 = packed.sha256
+        WHERE reason IS NULL
+        """,
         [MIN_CONFIDENCE],
     )
+
+
+def _insert_rejections(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        'UPDATE samples SET species = superseded.species, "condition" = superseded."condition", '
-        "split = superseded.split, group_id = superseded.group_id FROM superseded "
-        "WHERE samples.source_path = superseded.source_path "
-        "AND samples.sha256 = superseded.sha256"
+        "INSERT INTO rejections BY NAME SELECT dataset, folder, source_path, reason, detail, "
+        "source_bytes, source_mtime_ns FROM packed WHERE reason IS NOT NULL ORDER BY source_path"
     )
 
 
-def _record_run(
-    connection: duckdb.DuckDBPyConnection,
-    started: float,
-    sources: Sequence[Path],
-    plans: Sequence[ShardPlan],
-) -> None:
-    counts = connection.execute(
-        "SELECT count(*), count(*) FILTER (reason IS NULL), count(reason) FROM packed"
-    ).fetchone()
-    assert counts is not None  # counting always gives one row
+def _record_run(connection: duckdb.DuckDBPyConnection, num_shards: int, run: Run) -> None:
+    seconds = (datetime.now(UTC).replace(tzinfo=None) - run.started).total_seconds()
+    commit_s = seconds - sum(run.durations.values())
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     connection.execute(
-        "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ingests BY NAME SELECT ?::TIMESTAMP AS started, ?::DOUBLE AS seconds, "
+        "? AS sources, count(*) AS files, count(*) FILTER (reason IS NULL) AS samples, "
+        "count(reason) AS rejections, ?::INTEGER AS shards, "
+        "coalesce(sum(packed.source_bytes), 0)::BIGINT AS source_bytes, "
+        "?::BIGINT AS stored_bytes, ?::JSON AS settings, ?::JSON AS durations, ? AS version, "
+        "?::JSON AS versions FROM packed",
         [
-            datetime.fromtimestamp(started, UTC).replace(tzinfo=None),
-            time.time() - started,
-            ", ".join(str(source.resolve()) for source in sources),
-            *counts,
-            len(plans),
+            run.started,
+            seconds,
+            ", ".join(str(source.resolve()) for source in run.sources),
+            num_shards,
+            run.stored_bytes,
+            json.dumps(dict(run.settings)),
+            json.dumps({**run.durations, "commit": commit_s}),
             version("leaflake"),
+            json.dumps(versions),
         ],
     )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    assert row is not None  # counting always gives one row
+    return int(row[0])
+
+
+def organise_incoming(connection: duckdb.DuckDBPyConnection) -> None:
+    """Move `incoming` into samples, grouped and split."""
+    organise(connection, "incoming")

@@ -25,7 +25,7 @@ NOT_PLANT_FOLDER = "Background_without_leaves"
 FOLDERS: tuple[str, ...] = (*(c.folder for c in CONDITIONS), NOT_PLANT_FOLDER)
 """Every folder that is drawn, in the order it is drawn in."""
 
-# Names that count on would be taken for shots of one leaf (catalog/groups.py).
+# Names that count on would be taken for shots of one leaf (catalog/order_links.py).
 NUMBER_STEP = 10
 
 # A name has four digits.

@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.storage import Place, as_place
+
+if TYPE_CHECKING:
+    from ingest.run import Ingested
+    from ingest.scan import Scan
 
 EXAMPLE = """example:
   leaflake ingest photos/ --lake lake/
   leaflake ingest mango_photos/ --species mango --lake lake/
+  leaflake ingest photos/ --lake lake/ --dry-run
+  leaflake ingest photos/ --lake s3://bucket/lake --engine ray --address head:6379
 
 A source is a folder of class folders, or a folder of such datasets. Where folders name only a
 disease, the species comes from --species, or from a SOURCES.tsv in the source with the columns
-`dataset` and `species`. Running it again takes in what is new."""
+`dataset` and `species`. Its column `shots` may hold a regular expression with one group: files of
+a class folder in whose names it captures the same text show one thing. Running it again takes in
+what is new, or goes on where it was interrupted."""
 
 
 def add_ingest(parser: argparse.ArgumentParser) -> None:
     """Arguments of `leaflake ingest`."""
     parser.epilog = EXAMPLE
     parser.add_argument("sources", nargs="+", type=Path, metavar="SRC", help="folder of folders")
-    parser.add_argument("--lake", type=Path, required=True, metavar="DIR", help="the lake to fill")
-    parser.add_argument("--species", help="species of folders that name only a disease")
     parser.add_argument(
+        "--lake", type=as_place, required=True, metavar="DIR", help="the lake to fill, or its URL"
+    )
+    parser.add_argument("--species", help="species of folders that name only a disease")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
         "--short-side",
         type=positive,
         default=256,
         metavar="PIXELS",
         help="scale larger pictures to this short side (default 256)",
     )
+    size.add_argument("--keep-original", action="store_true", help="store every picture's own size")
     parser.add_argument(
         "--workers",
         type=positive,
@@ -35,53 +51,126 @@ def add_ingest(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes (default: one a core)",
     )
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="who packs (default: local)"
+    )
+    parser.add_argument(
+        "--address",
+        default="auto",
+        metavar="HOST:PORT",
+        help="with --engine ray: its head node (default: the cluster that this machine is part of)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
 
 
 def run_ingest(args: argparse.Namespace) -> int:
-    """Run it, and print what the lake holds now."""
+    """Run it, and print what it did and what the lake holds now."""
+    from ingest.ray_engine import RayCluster
     from ingest.run import ingest
-    from ingest.scan import stray_files
 
+    short_side = None if args.keep_original else args.short_side
+    if args.dry_run:
+        print(_dry_run(args.sources, args.lake, args.species, short_side))
+        return 0
     done = ingest(
         args.sources,
         args.lake,
         species=args.species,
-        short_side=args.short_side,
+        short_side=short_side,
         workers=args.workers,
-        dry_run=args.dry_run,
+        engine=RayCluster(args.address) if args.engine == "ray" else None,
     )
-    if args.dry_run:
-        print(f"would pack {_count(done.files, 'new file')} into {_count(done.shards, 'shard')}")
-        print(_readings(args.sources, args.species))
-        print("nothing was written")
-        return 0
-    if not done.files:
-        print(f"nothing new; the lake stays at snapshot {done.snapshot}")
-    else:
+    if done.files:
         print(f"{_count(done.files, 'new file')} in {_count(done.shards, 'shard')}, ", end="")
         print(f"snapshot {done.snapshot}")
+        print(_run_table(done))
+    else:
+        print(f"nothing new; the lake is at snapshot {done.snapshot}")
     print(summary(args.lake))
-    if strays := stray_files(args.sources):
-        print(f"passed over: {_count(strays, 'file')} outside the class folders")
-    if done.gone:
-        print(f"no longer in their folders: {_count(done.gone, 'file')}; their samples stay")
+    for line in _notes(done):
+        print(line)
+    if count := _num_not_compared(args.lake):
+        print(
+            f"not compared by appearance: {_count(count, 'picture')}; leaflake group finds the "
+            "ones that show one leaf"
+        )
     return 0
 
 
-def _readings(sources: list[Path], species: str | None) -> str:
-    """What would be made of the folder names: the unsure ones, a line each."""
-    from catalog.labels import read_folder_name
-    from ingest.scan import scan
+def _num_not_compared(lake_path: Place) -> int:
+    from catalog.lake import open_lake
 
-    readings = [read_folder_name(one.folder, one.species_hint) for one in scan(sources, species)]
-    unsure = [reading for reading in readings if not reading.sure]
-    lines = [f"{_count(len(readings), 'class folder')}, {len(unsure)} names to review"]
-    lines += [f"  {r.folder}: {r.species}, {r.condition} ({r.rule})" for r in unsure]
+    with open_lake(lake_path) as lake:
+        row = lake.connection.execute(
+            "SELECT count(*) FROM samples WHERE shard NOT IN (SELECT shard FROM compared_shards)"
+        ).fetchone()
+    assert row is not None  # an aggregate has one row
+    return int(row[0])
+
+
+def _dry_run(sources: list[Path], lake: Place, species: str | None, short_side: int | None) -> str:
+    from ingest.run import prepare
+
+    work = prepare(sources, lake, species=species, short_side=short_side)
+    lines = [
+        f"would pack {_count(work.num_files, 'new file')} into {_count(len(work.plans), 'shard')}",
+        str(work.needs),
+        *_readings(work.scan),
+        "nothing was written",
+    ]
     return "\n".join(lines)
 
 
-def summary(lake_path: Path) -> str:
+def _readings(scan: Scan) -> Iterator[str]:
+    """What would be made of the folder names: the unsure ones, a line each."""
+    from catalog.labels import read_folder_name
+
+    readings = [read_folder_name(one.folder, one.species_hint) for one in scan.folders]
+    unsure = [reading for reading in readings if not reading.sure]
+    yield f"{_count(len(readings), 'class folder')}, {len(unsure)} names to review"
+    for reading in unsure:
+        yield f"  {reading.folder}: {reading.species}, {reading.condition} ({reading.rule})"
+
+
+def _run_table(done: Ingested) -> str:
+    """What this run did, and how long each stage took."""
+    from ingest.needs import show_bytes
+
+    totals = done.totals
+    reasons = ", ".join(f"{files:,} {reason}" for reason, files in totals.rejections.items())
+    pack_s = done.durations["pack"]
+    packed = totals.files - totals.found_complete
+    rate = f" ({packed / pack_s:,.0f} pictures/s)" if packed else ""
+    kept = f", {totals.found_complete:,} packed before" if totals.found_complete else ""
+    rows = {
+        "files": f"{totals.files:,}{kept}",
+        "samples": f"{totals.samples:,}",
+        "rejected": f"{totals.files - totals.samples:,}" + (f" ({reasons})" if reasons else ""),
+        "read": show_bytes(totals.source_bytes),
+        "shards": f"{done.shards:,}, {show_bytes(totals.stored_bytes)}",
+        **{stage: f"{seconds:.1f} s" for stage, seconds in done.durations.items()},
+    }
+    rows["pack"] += rate
+    return "\n".join(f"  {name:<9} {text}" for name, text in rows.items())
+
+
+def _notes(done: Ingested) -> Iterator[str]:
+    """What a count of samples and rejections does not show."""
+    found = done.passed_over
+    parts = [
+        (found.strays, "file", " outside the class folders"),
+        (found.hidden_files, "hidden file", ""),
+        (found.hidden_folders, "hidden folder", ""),
+    ]
+    if texts := [_count(number, noun) + where for number, noun, where in parts if number]:
+        yield f"passed over: {', '.join(texts)}"
+    if done.empty_folders:
+        yield f"without a file: {_count(done.empty_folders, 'class folder')}"
+    if done.gone:
+        yield f"no longer in their folders: {_count(done.gone, 'file')}; their samples stay"
+
+
+def summary(lake_path: Place) -> str:
     """What the lake holds, in a few lines."""
     from catalog.lake import open_lake
 

@@ -6,33 +6,52 @@ it was, and the next one skips the shards that it had finished.
 
 from __future__ import annotations
 
-import fcntl
-import shutil
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tqdm import tqdm
+import pyarrow as pa
 
-from catalog.lake import CATALOG_NAME, open_lake
-from ingest.commit import commit_shards
+from catalog.lake import open_lake
+from catalog.storage import Place, join, make_folder
+from ingest.commit import Run, commit_shards, write_taxonomy
+from ingest.engines import Engine, LocalProcesses
+from ingest.lock import only_ingest
+from ingest.needs import Needs, estimate_needs, refuse_full_disk
 from ingest.pack import pack_shard
 from ingest.plan import ShardPlan, plan_shards
-from ingest.scan import ClassFolder, scan
+from ingest.present import Present, compare, snapshot_of
+from ingest.progress import Totals, pack_all
+from ingest.scan import PassedOver, Scan, scan
 from leaflake import UsageError
 
 DEFAULT_SHORT_SIDE = 256
 
-LOCK_NAME = "ingest.lock"
-"""Held by the one ingest that may pack shards; two would take the same shard numbers."""
+
+@dataclass(frozen=True)
+class Work:
+    """What an ingest is to do."""
+
+    scan: Scan
+    present: Present
+    plans: tuple[ShardPlan, ...]
+    needs: Needs
+    durations: dict[str, float]
+    """Stage -> seconds, of the stages that are done."""
+
+    @property
+    def num_files(self) -> int:
+        """Files to be packed."""
+        return len(self.present.new)
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What a run did."""
+    """What a run did, or would do."""
 
     files: int
     """Files that were new or changed."""
@@ -43,179 +62,150 @@ class Ingested:
     gone: int = 0
     """Files of these class folders that the lake has and the folders no longer do. They stay."""
 
+    totals: Totals = field(default_factory=Totals, compare=False)
+    """Of the shards that were packed."""
 
-@dataclass(frozen=True)
-class Present:
-    """What a lake has already."""
+    durations: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """Stage (scan, plan, pack, commit) -> seconds."""
 
-    files: frozenset[tuple[str, int, int]]
-    """(path, size, mtime_ns) of every sample and rejection."""
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
 
-    folders: dict[tuple[str, str], str]
-    """(dataset, class folder) -> path of one of its files."""
-
-    next_shard: int
-    snapshot: int
+    empty_folders: int = field(default=0, compare=False)
+    """Class folders without a file; they are rows of `folders`."""
 
 
 def ingest(
     sources: Sequence[Path],
-    lake_path: Path,
+    lake_path: Place,
     *,
     species: str | None = None,
-    short_side: int = DEFAULT_SHORT_SIDE,
+    short_side: int | None = DEFAULT_SHORT_SIDE,
     workers: int = 1,
     seed: int = 0,
     dry_run: bool = False,
+    engine: Engine | None = None,
 ) -> Ingested:
     """Take the pictures of `sources` that the lake does not have yet into it.
 
+    `short_side` None keeps every picture's size. Without an `engine`, `workers` processes of this
+    machine pack the shards.
     Raises UsageError, before anything is written, if a source holds nothing, if `lake_path` is a
     folder of something else or lies in a source, if another ingest is at work on it, or if the
-    disk is too small.
+    disk is too small; and, with complete shards kept, if a worker dies or the disk fills up.
     """
-    started = time.time()
-    _refuse_lake_in_source(sources, lake_path)
-    folders = scan(list(sources), species)
-    present = read_present(lake_path)
-    _refuse_moved_folders(folders, present)
-    gone = _count_gone(folders, present)
-    plans = _plan(folders, present, lake_path, short_side, seed)
-    if dry_run or not plans:
-        return Ingested(_num_files(plans), len(plans), present.snapshot, gone)
-    _refuse_full_disk(lake_path, plans)
-    (lake_path / "shards").mkdir(parents=True, exist_ok=True)
-    with _only_ingest(lake_path):
+    started = datetime.now(UTC).replace(tzinfo=None)
+    engine = engine or LocalProcesses(workers)
+    work = prepare(sources, lake_path, species=species, short_side=short_side, seed=seed)
+    if dry_run or not (work.plans or work.present.has_news):
+        if not dry_run:
+            _mend_taxonomy(lake_path)
+        return _ingested(work, work.present.snapshot)
+    print(_announce(work, engine, lake_path), file=sys.stderr)
+    refuse_full_disk(work.needs, lake_path)
+    make_folder(join(lake_path, "shards"))
+    with only_ingest(lake_path):
         # Another ingest may have ended since, with these very files; only under the lock the plan
         # is sure.
-        present = read_present(lake_path)
-        plans = _plan(folders, present, lake_path, short_side, seed)
-        snapshot = present.snapshot
-        if plans:
-            pack_all(plans, workers)
-            snapshot = commit_shards(lake_path, plans, folders, sources, started)
-    return Ingested(_num_files(plans), len(plans), snapshot, gone)
+        if snapshot_of(lake_path) != work.present.snapshot:
+            work = _plan(work.scan, lake_path, short_side, seed, work.durations)
+        if not (work.plans or work.present.has_news):
+            return _ingested(work, work.present.snapshot)
+        with _timed(work.durations, "pack"):
+            totals = pack_all(pack_shard, work.plans, engine)
+        settings = {
+            "short_side": short_side,
+            "species": species,
+            "seed": seed,
+            "engine": type(engine).__name__,
+            **vars(engine),  # workers, or the address of a cluster
+        }
+        run = Run(started, tuple(sources), settings, work.durations, totals.stored_bytes)
+        done = _ingested(work, work.present.snapshot)
+        sidecars = [plan.sidecar for plan in work.plans]
+        folders, datasets = work.scan.folders, work.scan.datasets
+        del work  # the catalog needs the memory that 1.47 million paths take
+        pa.default_memory_pool().release_unused()
+        began = time.perf_counter()
+        snapshot = commit_shards(lake_path, sidecars, folders, datasets, run)
+    commit_s = time.perf_counter() - began
+    durations = {**done.durations, "commit": commit_s}
+    return replace(done, snapshot=snapshot, totals=totals, durations=durations)
 
 
-def _num_files(plans: Sequence[ShardPlan]) -> int:
-    return sum(len(plan.files) for plan in plans)
-
-
-def pack_all(plans: Sequence[ShardPlan], workers: int) -> None:
-    """Pack every shard, in `workers` processes, with a progress bar in pictures."""
-    with tqdm(total=_num_files(plans), unit="picture", desc="ingest") as bar:
-        if workers == 1:
-            results: Iterable[int] = map(pack_shard, plans)
-            for packed in results:
-                bar.update(packed)
-            return
-        with ProcessPoolExecutor(workers) as pool:
-            for packed in pool.map(pack_shard, plans):
-                bar.update(packed)
-
-
-def read_present(lake_path: Path) -> Present:
-    """What the lake has; nothing, where there is none yet.
-
-    Raises UsageError if `lake_path` is a file, lies below one, or is a folder of something else.
-    """
-    for path in (lake_path, *lake_path.absolute().parents):
-        if path.exists() and not path.is_dir():
-            raise UsageError(f"{path}: is a file; --lake names a folder. Nothing was written.")
-    if not (lake_path / CATALOG_NAME).exists():
-        ours = {"shards", LOCK_NAME}
-        found = sorted(p.name for p in lake_path.iterdir()) if lake_path.is_dir() else []
-        if foreign := [name for name in found if name not in ours]:
-            raise UsageError(
-                f"{lake_path}: not a lake, and not empty: it holds {foreign[0]!r}. "
-                "Name a new folder or an existing lake. Nothing was written."
-            )
-        return Present(frozenset(), {}, 0, 0)
-    with open_lake(lake_path) as lake:
-        rows = lake.connection.execute(
-            "SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM samples UNION "
-            "ALL SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM rejections"
-        ).fetchall()
-        # By shards written, not only by samples that are left: a number that an older snapshot
-        # reads must never be written again.
-        last = lake.connection.execute(
-            "SELECT greatest((SELECT max(shard) + 1 FROM samples), (SELECT sum(shards) FROM "
-            "ingests), 0)"
-        ).fetchone()
-        assert last is not None  # a SELECT without FROM has one row
-        return Present(
-            files=frozenset(row[2:] for row in rows),
-            folders={row[:2]: row[2] for row in rows},
-            next_shard=int(last[0]),
-            snapshot=lake.snapshot,
-        )
+def prepare(
+    sources: Sequence[Path],
+    lake_path: Place,
+    *,
+    species: str | None = None,
+    short_side: int | None = DEFAULT_SHORT_SIDE,
+    seed: int = 0,
+) -> Work:
+    """Find out what there is to do. Writes nothing; raises what `ingest` does before it writes."""
+    _refuse_lake_in_source(sources, lake_path)
+    durations: dict[str, float] = {}
+    with _timed(durations, "scan"):
+        found = scan(sources, species)
+    return _plan(found, lake_path, short_side, seed, durations)
 
 
 def _plan(
-    folders: Sequence[ClassFolder], present: Present, lake_path: Path, short_side: int, seed: int
-) -> list[ShardPlan]:
-    return plan_shards(
-        folders,
-        present.files,
-        shards_folder=lake_path / "shards",
-        first_shard=present.next_shard,
-        short_side=short_side,
-        seed=seed,
-    )
+    found: Scan,
+    lake_path: Place,
+    short_side: int | None,
+    seed: int,
+    durations: dict[str, float],
+) -> Work:
+    with _timed(durations, "plan"):
+        present = compare(found, lake_path)
+        plans = plan_shards(
+            found,
+            present.new,
+            shards_folder=join(lake_path, "shards"),
+            first_shard=present.next_shard,
+            short_side=short_side,
+            seed=seed,
+        )
+        needs = estimate_needs(plans, lake_path)
+    return Work(found, present, tuple(plans), needs, durations)
 
 
 @contextmanager
-def _only_ingest(lake_path: Path) -> Iterator[None]:
-    """Hold the lake's lock. The system drops it when the process ends, however that happens."""
-    with (lake_path / LOCK_NAME).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"{lake_path}: another ingest is at work on it. Wait until it is done, and run "
-                "this one again. Nothing was written."
-            ) from None
-        yield
+def _timed(durations: dict[str, float], stage: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    durations[stage] = durations.get(stage, 0.0) + time.perf_counter() - began
 
 
-def _count_gone(folders: Sequence[ClassFolder], present: Present) -> int:
-    seen = {file.path for folder in folders for file in folder.files}
-    roots = tuple({folder.path + "/" for folder in folders})
-    return sum(path not in seen and path.startswith(roots) for path, _, _ in present.files)
+def _ingested(work: Work, snapshot: int) -> Ingested:
+    found = work.scan
+    return Ingested(
+        work.num_files,
+        len(work.plans),
+        snapshot,
+        work.present.gone,
+        durations=work.durations,
+        passed_over=found.passed_over,
+        empty_folders=sum(not folder.num_files for folder in found.folders),
+    )
 
 
-def _refuse_moved_folders(folders: Sequence[ClassFolder], present: Present) -> None:
-    """A second dataset of one name would get the first one's labels."""
-    for folder in folders:
-        known = present.folders.get((folder.dataset, folder.folder))
-        if known and not known.startswith(folder.path + "/"):
-            raise UsageError(
-                f"{folder.path}: the lake has a folder {folder.folder!r} of a dataset "
-                f"{folder.dataset!r} from elsewhere ({known}). Rename the folder of one of the two "
-                "datasets, so that they can be told apart. Nothing was written."
-            )
+def _announce(work: Work, engine: Engine, lake_path: Place) -> str:
+    shards = "1 shard" if len(work.plans) == 1 else f"{len(work.plans):,} shards"
+    return f"ingest: {work.num_files:,} files into {shards} of {lake_path}, {engine}; {work.needs}"
 
 
-def _refuse_lake_in_source(sources: Sequence[Path], lake_path: Path) -> None:
+def _mend_taxonomy(lake_path: Place) -> None:
+    """A run that was killed right after its commit left taxonomy.json behind."""
+    with open_lake(lake_path) as lake:
+        write_taxonomy(lake)
+
+
+def _refuse_lake_in_source(sources: Sequence[Path], lake_path: Place) -> None:
+    if isinstance(lake_path, str):
+        return  # a URL; sources are folders
     for source in sources:
         if lake_path.resolve().is_relative_to(source.resolve()):
             raise UsageError(
                 f"{lake_path}: lies in the source {source}, so its shards would be taken for "
                 "pictures. Name a lake elsewhere. Nothing was written."
             )
-
-
-def _refuse_full_disk(lake_path: Path, plans: Sequence[ShardPlan]) -> None:
-    needed = sum(
-        # Scaled down, a picture takes less than a byte a pixel, and is seldom wider than 2:1.
-        min(planned.file.size, 2 * plan.short_side**2)
-        for plan in plans
-        for planned in plan.files
-    )
-    parent = next(p for p in [lake_path, *lake_path.resolve().parents] if p.exists())
-    free = shutil.disk_usage(parent).free
-    if needed > free:
-        raise UsageError(
-            f"{lake_path}: needs up to {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free "
-            "there. Make room or name another disk. Nothing was written."
-        )

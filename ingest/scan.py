@@ -1,46 +1,38 @@
-"""Find the class folders and their files. In: source folders. Out: sorted ClassFolders.
+"""Find the class folders and their files. In: source folders. Out: a Scan, sorted.
 
 A source is one dataset (its subfolders are the classes) or a collection of datasets (its
 subfolders hold folders and no pictures, or a SOURCES.tsv lies in it). Everything below a class
-folder, however deep, belongs to it.
+folder, however deep, belongs to it. Every folder is listed once.
 """
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.labels import resolve_species
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.listing import FILE, Lister, Listing, printable
+from ingest.sources import (
+    SOURCES_NAME,
+    Dataset,
+    SourceRow,
+    one_a_name,
+    read_sources,
+    refuse_unknown_species,
+)
 from leaflake import UsageError
 
-SOURCES_NAME = "SOURCES.tsv"
-"""Tab-separated with a header; the columns `dataset` and `species` are read, others are notes."""
-
-PICTURE_SUFFIXES = {"", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif"}
-"""Only for telling a class folder from a dataset; a file is judged by its content. Some pictures
-have lost their suffix."""
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file below a class folder."""
-
-    path: str
-    """Absolute, as `printable` gives it."""
-
-    size: int
-    """Bytes."""
-
-    mtime_ns: int
-    """Modification time, nanoseconds since 1970."""
+FILES = pa.schema([pa.field("folder", pa.int32()), *FILE])
+"""One row a file: `folder` is a position in Scan.folders, the rest is as in listing.FILE."""
 
 
 @dataclass(frozen=True)
 class ClassFolder:
-    """One flat folder: a raw label and its files."""
+    """One flat folder: a raw label."""
 
     dataset: str
     folder: str
@@ -51,141 +43,126 @@ class ClassFolder:
     species_hint: str | None
     """The species that the source names, for folders that name only a disease."""
 
-    files: tuple[SourceFile, ...]
-    """Sorted by path; may be empty."""
+    num_files: int
+    """May be 0."""
 
 
-def scan(sources: list[Path], species: str | None = None) -> list[ClassFolder]:
-    """All class folders of `sources`, sorted by dataset and name.
+@dataclass(frozen=True)
+class PassedOver:
+    """What was found and will be in no table."""
 
-    `species` is the hint for every dataset for which no SOURCES.tsv gives one. Hidden files and
-    folders (names with a dot in front) belong to the operating system and are passed over.
+    strays: int = 0
+    """Files outside all class folders, so that no label could be read for them."""
+
+    hidden_files: int = 0
+    """Names with a dot in front belong to the operating system."""
+
+    hidden_folders: int = 0
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the sources hold."""
+
+    datasets: tuple[Dataset, ...]
+    """Sorted by name, which is theirs alone."""
+
+    folders: tuple[ClassFolder, ...]
+    """Sorted by dataset and folder."""
+
+    files: pa.Table
+    """As FILES says, sorted by folder and path; 1.47 million files take 200 MB."""
+
+    passed_over: PassedOver
+
+
+def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
+    """All class folders of `sources` and their files.
+
+    `species` is the hint for every dataset for which no SOURCES.tsv gives one. Links to sources,
+    datasets and class folders are followed; below a class folder a link is a file.
     Raises UsageError if a source is no folder, holds no file in any class folder, cannot be read,
-    or is neither a dataset nor a collection; or if no table knows a species that is hinted at.
+    or is neither a dataset nor a collection; or if a SOURCES.tsv makes no sense.
     """
     refuse_unknown_species(species, "--species")
-    found: list[ClassFolder] = []
-    for source in sources:
-        if not source.is_dir():
-            what = "a file, not a folder" if source.exists() else "there is no such folder"
-            raise UsageError(f"{source}: {what}. Name a folder of class folders. Nothing written.")
-        before = len(found)
-        hints = _read_sources(source / SOURCES_NAME)
-        for dataset in find_datasets(source):
-            hint = hints.get(dataset.name) or species
-            found += [_class_folder(dataset, child, hint) for child in _subfolders(dataset)]
-        if not any(folder.files for folder in found[before:]):
-            raise UsageError(
-                f"{source}: no file in any class folder ({len(found) - before} folders looked at). "
-                "Expected SOURCE/CLASS NAME/PICTURES. Nothing was written."
-            )
-    found.sort(key=lambda folder: (folder.dataset, folder.folder))
-    _refuse_twins(found)
-    return found
+    datasets: list[Dataset] = []
+    classes: list[tuple[ClassFolder, pa.Table]] = []
+    strays = 0
+    with Lister() as lister:
+        for source in sources:
+            top = lister.list_folder(_resolved(source))
+            strays += _count_strays(top)
+            before = len(classes)
+            for listing, row, class_listings in _find_datasets(source, top, lister):
+                strays += _count_strays(listing) if listing is not top else 0
+                hint = row.species or species
+                datasets.append(Dataset(listing.name, printable(listing.path), hint, row.shots))
+                for one in class_listings:
+                    files = lister.files_below(one)
+                    identity = (listing.name, one.name, printable(one.path))
+                    classes.append((ClassFolder(*identity, hint, files.num_rows), files))
+            if not any(folder.num_files for folder, _ in classes[before:]):
+                raise UsageError(
+                    f"{source}: no file in any class folder ({len(classes) - before} folders "
+                    "looked at). Expected SOURCE/CLASS NAME/PICTURES. Nothing was written."
+                )
+    classes.sort(key=lambda one: (one[0].dataset, one[0].folder))
+    folders = tuple(folder for folder, _ in classes)
+    _refuse_twins(folders)
+    return Scan(
+        datasets=one_a_name(datasets),
+        folders=folders,
+        files=_joined([files for _, files in classes]),
+        passed_over=PassedOver(strays, lister.hidden_files, lister.hidden_folders),
+    )
 
 
-def find_datasets(source: Path) -> list[Path]:
-    """The dataset folders of a source: its subfolders if it is a collection, else itself.
+def _resolved(source: Path) -> str:
+    if not source.is_dir():
+        what = "a file, not a folder" if source.exists() else "there is no such folder"
+        raise UsageError(f"{source}: {what}. Name a folder of class folders. Nothing written.")
+    return str(source.resolve())
+
+
+def _find_datasets(
+    source: Path, top: Listing, lister: Lister
+) -> Iterator[tuple[Listing, SourceRow, list[Listing]]]:
+    """(dataset, what SOURCES.tsv says of it, its class folders), one dataset after another.
 
     Raises UsageError if some subfolders look like datasets and some like classes.
     """
-    children = _subfolders(source)
-    if (source / SOURCES_NAME).is_file():
-        return children
-    datasets = [child for child in children if _subfolders(child) and not _pictures(child)]
-    classes = [child for child in children if _pictures(child)]
-    if datasets and classes:
+    rows = read_sources(source)
+    children = [lister.list_folder(path) for path in top.subfolders()]
+    datasets = [one for one in children if one.subfolders() and not one.has_pictures]
+    classes = [one for one in children if one.has_pictures]
+    if rows is None and datasets and classes:
         raise UsageError(
             f"{source}: {classes[0].name!r} holds pictures, as a class does, but "
             f"{datasets[0].name!r} holds only folders, as a dataset does. Name the datasets one by "
             f"one, or put a {SOURCES_NAME} into a collection of datasets. Nothing was written."
         )
-    return datasets if datasets else [source.resolve()]
+    if rows is None and not datasets:
+        yield top, SourceRow(), children
+        return
+    for one in children if rows is not None else datasets:
+        row = (rows or {}).get(one.name, SourceRow())
+        yield one, row, [lister.list_folder(path) for path in one.subfolders()]
 
 
-def stray_files(sources: list[Path]) -> int:
-    """How many files lie outside all class folders, so that no label could be read for them."""
-    places = [place for source in sources for place in {source, *find_datasets(source)}]
-    return sum(
-        not child.is_dir() and child.name != SOURCES_NAME
-        for place in places
-        for child in _visible(place)
-    )
+def _count_strays(listing: Listing) -> int:
+    names = pc.utf8_slice_codeunits(listing.files["path"], len(printable(listing.path)) + 1)
+    return listing.files.num_rows - pc.sum(pc.equal(names, SOURCES_NAME), min_count=0).as_py()
 
 
-def refuse_unknown_species(species: str | None, where: str) -> None:
-    """Raise UsageError, naming `where` it stands, if no table knows the plant."""
-    if species and resolve_species(species) is None:
-        raise UsageError(
-            f'{where}: no plant in catalog/names/species.tsv is called "{species}". Use its common '
-            "or scientific name, or add it there. Nothing was written."
-        )
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table with the column `folder`, in one piece so that rows are quickly found."""
+    counts = [table.num_rows for table in tables]
+    folder = np.repeat(np.arange(len(tables), dtype=np.int32), counts)
+    files = pa.concat_tables(tables).combine_chunks()
+    return files.add_column(0, FILES.field("folder"), pa.array(folder)).combine_chunks()
 
 
-def _visible(folder: Path) -> list[Path]:
-    try:
-        return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: cannot be read ({error.strerror}). Make it readable, or leave it out. "
-            "Nothing was written."
-        ) from None
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return [child for child in _visible(folder) if child.is_dir()]
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """Direct files that are named like pictures; what they hold is found out later."""
-    files = [child for child in _visible(folder) if not child.is_dir()]
-    return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
-
-
-def _class_folder(dataset: Path, folder: Path, hint: str | None) -> ClassFolder:
-    files = sorted(_files_below(folder), key=lambda file: file.path)
-    path = printable(os.path.abspath(folder))
-    return ClassFolder(printable(dataset.name), printable(folder.name), path, hint, tuple(files))
-
-
-def _files_below(folder: Path) -> Iterator[SourceFile]:
-    for child in _visible(folder):
-        if child.is_dir() and not child.is_symlink():  # a link may lead in a circle
-            yield from _files_below(child)
-        else:
-            status = child.lstat()
-            path = printable(os.path.abspath(child))
-            yield SourceFile(path, status.st_size, status.st_mtime_ns)
-
-
-def printable(path: str) -> str:
-    """`path` as UTF-8, which Parquet and JSON ask for; other bytes become `\\xe9`.
-
-    No file has the escaped name, so such a file ends as a rejection, "unreadable".
-    """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _read_sources(path: Path) -> dict[str, str]:
-    """dataset -> species, for the rows of SOURCES.tsv that name one."""
-    if not path.is_file():
-        return {}
-    try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 ({error.reason}). Save it as UTF-8.") from None
-    missing = {"dataset", "species"} - set(rows[0] if rows else ())
-    if missing:
-        raise UsageError(
-            f"{path}:1: no column {' and '.join(sorted(missing))} in the header, or no row below "
-            "it. Columns are separated by tabs. Nothing was written."
-        )
-    for line, row in enumerate(rows, start=2):
-        refuse_unknown_species(row["species"], f"{path}:{line}")
-    return {row["dataset"]: row["species"] for row in rows if row["species"]}
-
-
-def _refuse_twins(folders: list[ClassFolder]) -> None:
+def _refuse_twins(folders: Sequence[ClassFolder]) -> None:
     for one, other in zip(folders, folders[1:], strict=False):
         if (one.dataset, one.folder) == (other.dataset, other.folder):
             raise UsageError(

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image
+
+from shards.exif import read_exif, read_time, sound_orientation
+from shards.jpeg_frame import has_impossible_run, read_frame
 
 MAX_IMAGE_BYTES = 32 * 2**20
 """No phone makes a larger JPEG (50 megapixels at quality 95 are about 25 MB)."""
@@ -25,6 +29,12 @@ MIN_SIDE = 12
 FORMATS = ("JPEG", "PNG", "WEBP", "MPO")
 """By content, never by extension. MPO is what some phones write: JPEGs one after another, of
 which the first is the photograph."""
+
+EXIF_IN_PNG = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+"""Where a PNG may keep it. Looking for EXIF that is not there, Pillow decodes the whole picture."""
+
+JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+"""Colour components -> Pillow's name for them."""
 
 REASONS = {
     "empty": "the file has no bytes",
@@ -67,6 +77,9 @@ class Header:
     orientation: int
     """EXIF orientation, 1 to 8; 1 where it is absent or nonsense."""
 
+    captured: datetime | None = None
+    """When the picture was taken, by its camera's clock (EXIF DateTimeOriginal, no time zone)."""
+
 
 def decode_image(data: bytes) -> np.ndarray:
     """Decode one JPEG, PNG or WebP file to upright RGB.
@@ -84,21 +97,32 @@ def read_header(data: bytes) -> Header:
         raise DecodeError("empty")
     if len(data) > MAX_IMAGE_BYTES:
         raise DecodeError("too_large", f"{len(data):,} bytes")
+    frame = read_frame(data)
+    if frame and frame.plain:
+        _refuse_size(frame.width, frame.height)
+        exif = read_exif(frame.exif)
+        return Header("JPEG", JPEG_MODES[frame.components], frame.width, frame.height, *exif)
     with _open(data) as image:
-        width, height = image.size
-        if width * height > MAX_IMAGE_PIXELS:
-            raise DecodeError("too_large", f"{width}x{height}")
-        if min(width, height) < MIN_SIDE:
-            raise DecodeError("too_small", f"{width}x{height}")
+        _refuse_size(*image.size)
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise DecodeError("animated", f"{getattr(image, 'n_frames', 1)} frames")
-        return Header(image.format or "", image.mode, width, height, _orientation(image))
+        return Header(image.format or "", image.mode, *image.size, *_read_exif(image, data))
 
 
 def decode_pixels(data: bytes, header: Header) -> np.ndarray:
     """The second half of `decode_image`, for who has read the header already."""
+    return decode_reduced(data, header, max(header.width, header.height))
+
+
+def decode_reduced(data: bytes, header: Header, short_side: int) -> np.ndarray:
+    """Decode as `decode_pixels` does, but a large JPEG at a half, a quarter or an eighth.
+
+    The short side is the smallest of these that is at least `short_side`; libjpeg-turbo averages
+    while it decodes, so nothing aliases. Other formats come in full. Only for pictures that are
+    scaled anyway: the pixels are not quite those of decoding in full and scaling then.
+    """
     if header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L"):
-        image = _decode_jpeg(data)
+        image = _decode_jpeg(data, header, short_side)
     else:
         image = _decode_other(data)
     return upright(image, header.orientation)
@@ -115,34 +139,68 @@ def upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
+def _refuse_size(width: int, height: int) -> None:
+    if width * height > MAX_IMAGE_PIXELS:
+        raise DecodeError("too_large", f"{width}x{height}")
+    if min(width, height) < MIN_SIDE:
+        raise DecodeError("too_small", f"{width}x{height}")
+
+
 def _open(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise DecodeError("too_large", "declares a decompression bomb") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for bad headers
-        raise DecodeError("not_an_image") from error
+        raise DecodeError("truncated" if _is_cut_webp(data) else "not_an_image") from error
     if image.format not in FORMATS:
         raise DecodeError("unsupported", f"{image.format}")
     return image
 
 
-def _orientation(image: Image.Image) -> int:
+def _is_cut_webp(data: bytes) -> bool:
+    """Whether the RIFF header (RFC 9649, 2.4) promises more bytes than there are."""
+    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return is_webp and 8 + int.from_bytes(data[4:8], "little") > len(data)
+
+
+def _read_exif(image: Image.Image, data: bytes) -> tuple[int, datetime | None]:
+    """(orientation, captured) as Header has them; damaged EXIF says nothing."""
+    if image.format == "PNG" and not any(name in data for name in EXIF_IN_PNG):
+        return 1, None
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, ValueError, SyntaxError, KeyError):  # damaged EXIF says nothing
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+        exif = image.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation)
+        captured = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+    except (OSError, ValueError, SyntaxError, KeyError):
+        return 1, None
+    return sound_orientation(orientation), read_time(captured)
 
 
-def _decode_jpeg(data: bytes) -> np.ndarray:
+def _decode_jpeg(data: bytes, header: Header, short_side: int) -> np.ndarray:
+    if has_impossible_run(data):
+        raise DecodeError("corrupt", "bits that no encoder writes")
+    factor = _reduction(min(header.width, header.height), short_side)
+    smallest = {"min_factor": factor, "min_height": -(-header.height // factor)}
     try:
         # strict: a warning of libjpeg-turbo is damage that one can see.
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True))
+        image = simplejpeg.decode_jpeg(
+            data, colorspace="RGB", strict=True, **(smallest if factor > 1 else {})
+        )
     except ValueError as error:
         # "Premature end of data segment" is damage within the file.
         reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
         raise DecodeError(reason, str(error).strip()) from error
+    return np.asarray(image)
+
+
+def _reduction(side: int, short_side: int) -> int:
+    """By how much libjpeg-turbo may divide `side` so that `short_side` is left.
+
+    It knows all eighths, but has fast code for these alone (3/8 took 1.66 ms where 1/2 took 1.27,
+    800x800; 2026-11-22).
+    """
+    return next(factor for factor in (8, 4, 2, 1) if side >= short_side * factor or factor == 1)
 
 
 def _decode_other(data: bytes) -> np.ndarray:
@@ -156,5 +214,5 @@ def _decode_other(data: bytes) -> np.ndarray:
                 image = Image.alpha_composite(canvas, image.convert("RGBA"))
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
-        reason = "truncated" if "truncated" in str(error).lower() else "corrupt"
-        raise DecodeError(reason, str(error)) from error
+        cut = "truncated" in str(error).lower() or _is_cut_webp(data)
+        raise DecodeError("truncated" if cut else "corrupt", str(error)) from error

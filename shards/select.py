@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
 
 from catalog.lake import Lake
+from catalog.storage import Place, join, read_ranges
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
-from shards.format import read_bytes
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Selection:
     length: np.ndarray
     """int64 (N,), bytes of the JPEG."""
 
-    shards_folder: Path
+    shards_folder: Place
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -79,19 +78,35 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
         shard=place[:, 0],
         offset=place[:, 1],
         length=place[:, 2],
-        shards_folder=lake.path / "shards",
+        shards_folder=lake.shards_folder,
     )
 
 
 def read_encoded(selection: Selection) -> Sequence[bytes]:
-    """The encoded bytes of every picture, in the selection's order; read shard by shard."""
+    """The encoded bytes of every picture, in the selection's order; read shard by shard.
+
+    Raises UsageError if a shard is missing or too short.
+    """
     data = [b""] * len(selection)
     for shard in np.unique(selection.shard):
-        with (selection.shards_folder / f"{shard:06d}.tar").open("rb") as tar:
-            for index in np.flatnonzero(selection.shard == shard):
-                offset, length = int(selection.offset[index]), int(selection.length[index])
-                data[index] = read_bytes(tar, offset, length)
+        indices = np.flatnonzero(selection.shard == shard)
+        for index, encoded in zip(indices, _read_shard(selection, shard, indices), strict=True):
+            data[index] = encoded
     return data
+
+
+def _read_shard(selection: Selection, shard: int, indices: np.ndarray) -> list[bytes]:
+    tar = join(selection.shards_folder, f"{shard:06d}.tar")
+    offsets, lengths = selection.offset[indices].tolist(), selection.length[indices].tolist()
+    try:
+        return read_ranges(tar, list(zip(offsets, lengths, strict=True)))
+    except (FileNotFoundError, EOFError) as error:
+        what = "is missing" if isinstance(error, FileNotFoundError) else f"is too short ({error})"
+        raise UsageError(
+            f"{tar}: {what}; {len(indices):,} of the selected pictures are in it. Bring the file "
+            f"back from a copy. Without one: leaflake sql --lake LAKE "
+            f'"delete from samples where shard = {shard}", and ingest their folders again.'
+        ) from None
 
 
 def _class_index(lake: Lake, tree: LabelTree, species: str, condition: str) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+BUCKETS = itertools.count()
 SHARED_DATA = (Path(__file__).parents[2] / "shared/data").resolve()
 
 
@@ -65,6 +67,33 @@ def dozen() -> dict[str, bytes]:
         for number, folder in enumerate(folders)
         for position, name in enumerate(("ant", "bee", "cat", "dog"))
     }
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[None]:
+    """A real S3 server on loopback; the environment says where it is, as for s3fs."""
+    pytest.importorskip("s3fs", reason="needs the extra `s3`")
+    moto = pytest.importorskip("moto.server", reason="no S3 server here: needs moto[server]")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in zip(names, ("key", "secret", "us-east-1"), strict=True):
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        yield
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_store) -> str:
+    """An empty bucket, as a URL."""
+    import s3fs
+
+    name = f"bucket-{next(BUCKETS)}"
+    s3fs.S3FileSystem().mkdir(name)
+    return f"s3://{name}"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,21 @@ import pytest
 import leaflake
 from leaflake import COMMANDS, UsageError
 
-NAMES = ["ingest", "sql", "labels", "train", "evaluate", "export", "serve", "classify", "draw"]
+NAMES = [
+    "ingest",
+    "group",
+    "sql",
+    "catalog",
+    "report",
+    "shards",
+    "labels",
+    "train",
+    "evaluate",
+    "export",
+    "serve",
+    "classify",
+    "draw",
+]
 
 HELP_OF_ALL = """
 import sys

@@ -13,6 +13,8 @@ import torch
 from tqdm import tqdm
 
 from catalog.lake import open_lake
+from catalog.moment import Moment
+from catalog.storage import Place
 from catalog.taxonomy import LabelTree
 from shards.decode import decode_image
 from shards.select import read_encoded, select
@@ -46,19 +48,25 @@ def predict_pictures(
 
 
 def evaluate(
-    run_path: Path, *, lake_path: Path | None = None, laboratory: tuple[str, ...] = LABORATORY
+    run_path: Path,
+    *,
+    lake_path: Place | None = None,
+    at: Moment | None = None,
+    laboratory: tuple[str, ...] = LABORATORY,
 ) -> dict[str, dict[str, float | int]]:
     """Figures of the test split: `all`, `laboratory` and `other` datasets, and each dataset.
 
-    Writes them to the run's evaluation.json. Raises UsageError if the run or lake is none, or the
-    lake has classes that the run has not.
+    The labels are those of the run's snapshot, and the figures go to its evaluation.json; with
+    `at` the labels are those of that moment, and nothing is written. Raises UsageError if the run
+    or lake is none, or the lake has classes that the run has not.
     """
     run = read_run(run_path)
-    with open_lake(lake_path or run.lake, at=run.snapshot) as lake:
+    with open_lake(lake_path or run.lake, at=run.snapshot if at is None else at) as lake:
         test = select(lake, "split = 'test'", run.tree)
     predictions = predict_pictures(run.load_model(), read_encoded(test), test.class_index, "test")
     result = by_dataset(run.tree, predictions, np.array(test.datasets), laboratory)
-    _write(run, result)
+    if at is None:
+        _write(run, result)
     return result
 
 

@@ -6,6 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
+from catalog.moment import snapshot_or_time
+from catalog.storage import as_place
+
 EXAMPLE = """example:
   leaflake evaluate runs/cpu-20260131-120000
 
@@ -25,11 +28,17 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Arguments of `leaflake evaluate`."""
     parser.epilog = EXAMPLE
     parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("--lake", type=Path, metavar="DIR", help="if it was moved since")
+    parser.add_argument("--lake", type=as_place, metavar="DIR", help="if it was moved since")
+    parser.add_argument(
+        "--at",
+        type=snapshot_or_time,
+        metavar="VERSION|TIME",
+        help="with the labels of another moment than the run's; only prints (see leaflake sql)",
+    )
     parser.add_argument(
         "--reuse",
         action="store_true",
-        help="if it was done, only print it again; not with --lake or --laboratory",
+        help="if it was done, only print it again; not with --lake, --at or --laboratory",
     )
     parser.add_argument(
         "--laboratory",
@@ -41,14 +50,15 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, and print."""
     done = args.run / "evaluation.json"
-    as_before = args.reuse and args.lake is None and args.laboratory is None
+    given = (args.lake, args.at, args.laboratory)
+    as_before = args.reuse and given == (None, None, None)
     if as_before and done.is_file():
         result = json.loads(done.read_text(encoding="utf-8"))
     else:
         from train.evaluate import LABORATORY, evaluate
 
         laboratory = tuple(args.laboratory.split(",")) if args.laboratory else LABORATORY
-        result = evaluate(args.run, lake_path=args.lake, laboratory=laboratory)
+        result = evaluate(args.run, lake_path=args.lake, at=args.at, laboratory=laboratory)
     print(table(result))
     print(json.dumps({"run": args.run.name, **result}))
     return 0

@@ -19,6 +19,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from catalog.storage import Place, as_place, resolved
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from train.backbones import load_backbone
@@ -35,7 +36,7 @@ class Run:
     path: Path
     recipe: Recipe
     tree: LabelTree
-    lake: Path
+    lake: Place
     snapshot: int
     metrics: dict[str, Any]
 
@@ -48,7 +49,7 @@ class Run:
 
 
 def start_run(
-    runs: Path, recipe: Recipe, tree: LabelTree, lake: Path, snapshot: int, weights: str
+    runs: Path, recipe: Recipe, tree: LabelTree, lake: Place, snapshot: int, weights: str
 ) -> Path:
     """Make the run's folder and write its config.json."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -56,7 +57,7 @@ def start_run(
     path.mkdir(parents=True)
     config = {
         "recipe": asdict(recipe),
-        "lake": str(lake.resolve()),
+        "lake": str(resolved(lake)),
         "snapshot": snapshot,
         "initial_weights": weights,
         "commit": _commit(),
@@ -104,20 +105,20 @@ def read_run(path: Path) -> Run:
         path=path,
         recipe=_read_recipe(path, config),
         tree=LabelTree.from_json(config["tree"]),
-        lake=Path(config["lake"]),
+        lake=as_place(config["lake"]),
         snapshot=config["snapshot"],
         metrics=json.loads((path / "metrics.json").read_text(encoding="utf-8")),
     )
 
 
-def find_finished(runs: Path, recipe: Recipe, lake: Path, snapshot: int) -> Path | None:
+def find_finished(runs: Path, recipe: Recipe, lake: Place, snapshot: int) -> Path | None:
     """The newest complete run of these very settings on this snapshot, if there is one."""
     for path in sorted(runs.glob(f"{recipe.name}-*"), reverse=True):
         try:
             run = read_run(path)
         except UsageError:  # unfinished, or of a version with other settings
             continue
-        same = run.recipe == recipe and run.lake == lake.resolve()
+        same = run.recipe == recipe and run.lake == resolved(lake)
         if same and run.snapshot == snapshot:
             return path
     return None

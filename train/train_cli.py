@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.moment import AT_HELP, snapshot_or_time
+from catalog.storage import as_place
+
 if TYPE_CHECKING:
     from train.recipes import Recipe
 
@@ -25,7 +28,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     """Arguments of `leaflake train`."""
     parser.epilog = EXAMPLE
     parser.add_argument("recipe", choices=RECIPE_NAMES, help="see train/recipes.py")
-    parser.add_argument("--lake", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--lake", type=as_place, required=True, metavar="DIR", help="or a URL")
+    parser.add_argument("--at", type=snapshot_or_time, metavar="VERSION|TIME", help=AT_HELP)
     parser.add_argument("--out", type=Path, required=True, metavar="RUNS", help="folder of runs")
     parser.add_argument(
         "--minutes", type=minutes, help="time for fine-tuning (default: the recipe's)"
@@ -78,7 +82,8 @@ def run_train(args: argparse.Namespace) -> int:
     from catalog.lake import open_lake
 
     recipe = chosen_recipe(args)
-    with open_lake(args.lake) as lake:  # before the imports of torch, which a refusal can spare
+    # Before the imports of torch, which a refusal can spare.
+    with open_lake(args.lake, at=args.at) as lake:
         snapshot = lake.snapshot
     if args.reuse:
         from train.run_folder import find_finished
@@ -90,5 +95,6 @@ def run_train(args: argparse.Namespace) -> int:
             return 0
     from train.train_run import train_run
 
-    print(train_run(recipe, args.lake, args.out))
+    # By number: what was just seen, even if somebody writes to the lake now.
+    print(train_run(recipe, args.lake, args.out, at=snapshot))
     return 0

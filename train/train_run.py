@@ -12,7 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from catalog.lake import open_lake
+from catalog.moment import Moment
 from catalog.organise import label_tree
+from catalog.storage import Place
 from leaflake import UsageError
 from shards.loader import CropRange, Loader
 from shards.select import read_encoded, select
@@ -25,8 +27,8 @@ from train.run_folder import append_row, finish_run, save_weights, start_run
 from train.speed import precision_name
 
 
-def train_run(recipe: Recipe, lake_path: Path, runs: Path) -> Path:
-    """Train on the lake as it is now. Returns the run's folder, which is complete.
+def train_run(recipe: Recipe, lake_path: Place, runs: Path, *, at: Moment | None = None) -> Path:
+    """Train on the lake as it is, or was `at` a moment. Returns the complete run's folder.
 
     The lake is closed before training starts, so that others may write to it.
     Raises UsageError before anything is written if there is no lake, a split is empty or the
@@ -34,7 +36,7 @@ def train_run(recipe: Recipe, lake_path: Path, runs: Path) -> Path:
     """
     _refuse_missing_device(recipe)
     started = time.time()
-    with open_lake(lake_path) as lake:
+    with open_lake(lake_path, at=at) as lake:
         tree, snapshot = label_tree(lake.connection), lake.snapshot
         train = select(lake, "split = 'train'", tree)
         val = select(lake, "split = 'val'", tree)

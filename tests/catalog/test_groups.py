@@ -1,207 +1,194 @@
-"""Which pictures belong together: copies, turned copies, bursts, and where chains end."""
+"""Which contents belong together: strongest links first, limits, units, ties, who leaves."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.groups import (
-    BURST_BITS,
+    KINDS,
     MAX_GROUP,
     MAX_NUMBERED,
-    NEAR_COPY_BITS,
-    Picture,
-    follow_each_other,
-    group_pictures,
-    natural_key,
-    turned_hashes,
+    SURE_KINDS,
+    Contents,
+    Groups,
+    Links,
+    find_groups,
+    find_withdrawn,
 )
 
-FAR = 0x5A5A_F00F_1234_9876
-"""A hash about half of whose bits differ from BASE, however it is turned."""
+TRAIN, VAL, TEST = 1, 2, 3
 
-BASE = 0x0F0F_3C3C_A5A4_9668
-
-
-def bits(count: int) -> int:
-    """A mask of `count` bits, none of them bit 0."""
-    return ((1 << count) - 1) << 1
+Link = tuple[int, int, str, float]
 
 
-def picture(
-    sha256: str,
-    phash: int = BASE,
-    *,
-    path: str | None = None,
-    folder: str = "Apple___scab",
-    species: str | None = "apple",
-) -> Picture:
-    return Picture(sha256, species, "set", folder, f"/{folder}/{path or sha256 + '.jpg'}", phash)
+def contents(classes: list[int], splits: list[int] | None = None) -> Contents:
+    class_index = np.array(classes, dtype=np.int32)
+    split = np.array(splits or [0] * len(classes), dtype=np.int8)
+    is_free = (class_index >= 0) & (split == 0)
+    return Contents(class_index, split, is_free, np.ones(len(classes), dtype=np.int64))
 
 
-def far_apart(count: int, seed: int = 0) -> list[int]:
-    """Hashes of which no two are near, turned or not (checked below)."""
-    rng = np.random.default_rng(seed)
-    return [int(h) & ~1 for h in rng.integers(0, 2**63, count, dtype=np.uint64)]
+def links(*rows: Link) -> Links:
+    first, second, kind, distance = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Links(
+        np.array(first, dtype=np.int64),
+        np.array(second, dtype=np.int64),
+        np.array([KINDS.index(name) for name in kind], dtype=np.int8),
+        np.array(distance, dtype=np.float64),
+    )
 
 
-def test_pictures_that_share_nothing_are_groups_of_one() -> None:
-    hashes = far_apart(4)
-    pictures = [picture(name, h) for name, h in zip("abcd", hashes, strict=True)]
-    assert group_pictures(pictures) == [0, 1, 2, 3]
+def listed(found: Groups) -> tuple[list[int], list[int], list[int]]:
+    """Groups, units, and the positions of the tied."""
+    return found.group.tolist(), found.unit.tolist(), np.flatnonzero(found.is_tied).tolist()
 
 
-def test_no_picture_no_group() -> None:
-    assert group_pictures([]) == []
+def chain(size: int, kind: str) -> Links:
+    return links(*((i, i + 1, kind, 1.0) for i in range(size - 1)))
 
 
-def test_same_bytes_are_together_under_any_label_and_folder() -> None:
-    pictures = [
-        picture("one", FAR),
-        picture("two", BASE, folder="Apple_rust"),
-        picture("two", BASE, folder="Chilli___leaf_curl", species="chilli"),
-        picture("two", BASE, folder="unreadable", species=None),
-    ]
-    assert group_pictures(pictures) == [0, 1, 1, 1]
+def test_contents_without_links_are_groups_of_one() -> None:
+    assert listed(find_groups(contents([0, 0, -1]), links())) == ([0, 1, 2], [0, 1, 2], [])
+    assert listed(find_groups(contents([]), links())) == ([], [], [])
 
 
-@pytest.mark.parametrize(("distance", "groups"), [(NEAR_COPY_BITS, [0, 0]), (11, [0, 1])])
-def test_near_copies_of_one_species_are_together_across_folders(distance, groups) -> None:
-    pictures = [picture("a"), picture("b", BASE ^ bits(distance), folder="another")]
-    assert group_pictures(pictures) == groups
+def test_a_group_is_named_by_its_smallest_content_whatever_the_order_of_the_links() -> None:
+    rows: list[Link] = [(3, 4, "burst", 2.0), (4, 1, "same_thing", 0.1), (2, 0, "shots", 0.0)]
+    expected = ([0, 1, 0, 1, 1], [0, 1, 0, 1, 1], [])
+    assert listed(find_groups(contents([0] * 5), links(*rows))) == expected
+    assert listed(find_groups(contents([0] * 5), links(*rows[::-1]))) == expected
 
 
-def test_near_copies_of_two_species_stay_apart() -> None:
-    assert group_pictures([picture("a"), picture("b", folder="Pear", species="pear")]) == [0, 1]
+def test_a_group_ends_at_twenty_and_the_strongest_links_come_first() -> None:
+    burst = [(i, i + 1, "burst", 3.0) for i in range(1, MAX_GROUP)]
+    found = find_groups(contents([0] * 21), links((0, 1, "burst", 9.0), *burst))
+    assert listed(found)[0] == [0] + [1] * 20  # the link of distance 9 came last
+    found = find_groups(contents([0] * 21), links((0, 1, "same_thing", 9.0), *burst))
+    assert listed(found)[0] == [0] * 20 + [20]  # a stronger kind goes before any distance
 
 
-@pytest.mark.parametrize("variant", range(8))
-def test_turned_copy_is_with_the_picture_that_it_was_turned_from(variant) -> None:
-    turned = int(turned_hashes(np.array([BASE], dtype=np.uint64))[variant, 0])
-    pictures = [picture("a"), picture("b", FAR), picture("c", turned, folder="another")]
-    assert group_pictures(pictures) == [0, 1, 0]
+def test_a_group_may_hold_one_in_twenty_of_a_large_class() -> None:
+    found = find_groups(contents([0] * 600), chain(600, "burst"))
+    assert max(Counter(found.group.tolist()).values()) == 30
 
 
-def test_the_first_of_the_eight_is_the_picture_itself() -> None:
-    hashes = np.array(far_apart(5), dtype=np.uint64)
-    turned = turned_hashes(hashes)
-    assert (turned.shape, turned.dtype) == ((8, 5), np.uint64)
-    assert np.array_equal(turned[0], hashes)
-
-
-@given(st.integers(0, 2**63 - 1).map(lambda h: h << 1))
-def test_the_eight_of_any_of_the_eight_are_the_same_eight(phash) -> None:
-    eight = turned_hashes(np.array([phash], dtype=np.uint64))[:, 0]
-    again = turned_hashes(eight)
-    assert all(set(again[:, k].tolist()) == set(eight.tolist()) for k in range(8))
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ("IMG_0009.jpg", "IMG_0010.jpg", True),
-        ("IMG_0009.jpg", "IMG_0011.jpg", True),
-        ("IMG_0009.jpg", "IMG_0012.jpg", False),
-        ("IMG_0009.jpg", "DSC_0010.jpg", False),
-        ("1_of_3.jpg", "2_of_4.jpg", False),
-        ("leaf one.jpg", "leaf two.jpg", False),
-        ("20211008_124358.jpg", "20211008_124405.jpg", True),  # 7 s, over the full minute
-        ("20211008_124358.jpg", "20211008_124409.jpg", False),  # 11 s
-        ("IMG_20211008_115958.jpg", "IMG_20211008_120001.jpg", True),  # over the full hour
-        ("20211008_124358.jpg", "20211009_124358.jpg", True),  # one number that counts on
-    ],
-)
-def test_names_follow_each_other_by_a_number_or_by_the_clock(first, second, expected) -> None:
-    assert follow_each_other(first, second) is expected
-
-
-@pytest.mark.parametrize(("distance", "groups"), [(BURST_BITS, [0, 0]), (BURST_BITS + 1, [0, 1])])
-def test_neighbours_in_file_order_that_look_alike_are_a_burst(distance, groups) -> None:
-    pictures = [
-        picture("a", path="leaf one.jpg"),
-        picture("b", BASE ^ bits(distance), path="leaf two.jpg"),
-    ]
-    assert group_pictures(pictures) == groups
-
-
-def test_neighbours_whose_names_follow_each_other_are_a_burst_whatever_they_look_like() -> None:
-    pictures = [picture("a", path="IMG_9.jpg"), picture("b", FAR, path="IMG_10.jpg")]
-    assert group_pictures(pictures) == [0, 0]
+def test_of_two_classes_in_a_group_the_smaller_limit_holds_also_of_none() -> None:
+    for other in (1, -1):
+        found = find_groups(contents([0] * 600 + [other] * 30), chain(630, "burst"))
+        sizes = Counter(found.group[600:].tolist())
+        assert max(sizes.values()) <= MAX_GROUP
 
 
 def test_a_folder_numbered_without_gaps_is_cut_where_neighbours_differ_most() -> None:
-    # Five pictures of one look, then MAX_NUMBERED - 1 of looks of their own; the first five stay.
-    looks = [BASE] * 5 + far_apart(MAX_NUMBERED - 1)
-    pictures = [picture(f"{i:02d}", look, path=f"IMG_{i}.jpg") for i, look in enumerate(looks)]
-    groups = group_pictures(pictures)
-    assert groups[:5] == [0] * 5
-    assert max(groups.count(group) for group in groups) <= MAX_NUMBERED
-    assert len(set(groups)) == 2
+    numbered: list[Link] = [(i, i + 1, "numbered", 30.0 + (i == 4)) for i in range(11)]
+    found = find_groups(contents([0] * 12), links(*numbered))
+    assert found.group.tolist() == [0] * 5 + [5] * 7
+    assert MAX_NUMBERED == 9
 
 
-def test_a_burst_ends_at_the_folder() -> None:
-    other = BASE ^ bits(BURST_BITS)
-    pictures = [picture("a", path="1.jpg"), picture("b", other, path="2.jpg", folder="another")]
-    assert group_pictures(pictures) == [0, 1]
+def test_near_copies_that_the_limit_cuts_apart_are_one_unit() -> None:
+    for kind in KINDS:
+        found = find_groups(contents([0] * 25), chain(25, kind))
+        assert len(set(found.group.tolist())) > 1
+        assert (len(set(found.unit.tolist())) == 1) is (kind in SURE_KINDS)
 
 
-def test_only_neighbours_are_a_burst() -> None:
-    pictures = [
-        picture("a", path="a.jpg"),
-        picture("b", FAR, path="b.jpg"),
-        picture("c", BASE ^ bits(BURST_BITS), path="c.jpg"),
+def test_one_that_would_join_two_splits_is_tied() -> None:
+    known = contents([0, 0, 0], [TRAIN, TEST, 0])
+    found = find_groups(known, links((2, 0, "near_copy", 1.0), (2, 1, "burst", 9.0)))
+    assert listed(found) == ([0, 1, 0], [0, 1, 0], [2])
+
+
+def test_of_new_ones_in_between_two_splits_those_are_tied_where_they_meet() -> None:
+    known = contents([0] * 5, [TRAIN, 0, 0, 0, VAL])
+    distances = [(0, 1, 1.0), (1, 2, 2.0), (2, 3, 9.0), (3, 4, 3.0)]
+    found = find_groups(known, links(*((a, b, "burst", d) for a, b, d in distances)))
+    assert listed(found) == ([0, 0, 0, 3, 3], [0, 0, 0, 3, 3], [2, 3])
+
+
+def test_old_ones_of_two_splits_are_not_tied_and_stay_apart() -> None:
+    known = contents([0, 0, 0], [TRAIN, TEST, 0])
+    found = find_groups(known, links((0, 1, "burst", 1.0), (1, 2, "burst", 2.0)))
+    assert listed(found) == ([0, 1, 1], [0, 1, 1], [])
+
+
+def test_without_a_label_nothing_is_tied() -> None:
+    known = contents([0, 0, -1], [TRAIN, TEST, 0])
+    found = find_groups(known, links((0, 2, "burst", 1.0), (1, 2, "burst", 2.0)))
+    assert listed(found) == ([0, 1, 0], [0, 1, 0], [])
+
+
+def test_what_the_limit_parts_is_no_tie_but_a_near_copy_is() -> None:
+    """Twenty in train, twenty in test, and one more of each that are linked."""
+    known = contents([0] * 40, [TRAIN] * 20 + [TEST] * 19 + [0])
+    within: list[Link] = [(i, i + 1, "shots", 0.0) for i in range(39) if i != 19]
+    weak = find_groups(known, links(*within, (19, 39, "burst", 1.0)))
+    assert listed(weak)[2] == []
+    sure = find_groups(known, links(*within, (19, 39, "near_copy", 1.0)))
+    assert listed(sure)[2] == [39]
+
+
+def test_of_two_near_copies_in_two_splits_the_one_of_train_leaves_then_val() -> None:
+    split = np.array([TRAIN, VAL, TEST, VAL, TRAIN, 0], dtype=np.int8)
+    rows: list[Link] = [
+        (0, 1, "near_copy", 1.0),
+        (1, 2, "shots", 0.0),  # 1 leaves for 2, so 0 may stay
+        (3, 4, "near_copy", 1.0),
+        (5, 0, "near_copy", 1.0),
+        (0, 2, "burst", 0.0),
     ]
-    assert group_pictures(pictures) == [0, 1, 2]
+    for some in (rows, rows[::-1]):
+        leaving = find_withdrawn(split, links(*some))
+        assert leaving.tolist() == [False, True, False, False, True, False]
 
 
-def test_a_burst_is_found_in_any_order_of_the_pictures() -> None:
-    other = BASE ^ bits(BURST_BITS)
-    pictures = [
-        picture("a", path="IMG_10.jpg"),
-        picture("b", FAR, path="IMG_2.jpg"),
-        picture("c", other, path="IMG_9.jpg"),
-    ]
-    assert group_pictures(pictures) == [0, 1, 0]
+@st.composite
+def scenes(draw) -> tuple[Contents, Links]:
+    count = draw(st.integers(1, 40))
+    classes = draw(st.lists(st.integers(-1, 1), min_size=count, max_size=count))
+    splits = [draw(st.integers(0, 3)) if label >= 0 else 0 for label in classes]
+    place = st.integers(0, count - 1)
+    row = st.tuples(place, place, st.sampled_from(KINDS), st.integers(0, 3).map(float))
+    rows = [(min(r[:2]), max(r[:2]), *r[2:]) for r in draw(st.lists(row, max_size=80))]
+    return contents(classes, splits), links(*(row for row in rows if row[0] != row[1]))
 
 
-def test_look_alikes_end_at_the_largest_group() -> None:
-    pictures = [picture(f"{number:03d}") for number in range(MAX_GROUP + 5)]
-    groups = group_pictures(pictures)
-    assert groups[:MAX_GROUP] == [0] * MAX_GROUP
-    assert groups[MAX_GROUP:] == [MAX_GROUP] * 5
+@given(scenes())
+def test_no_group_is_too_large_and_no_unit_has_two_splits(scene) -> None:
+    known, found_links = scene
+    found = find_groups(known, found_links)
+    assert max(Counter(found.group.tolist()).values()) <= MAX_GROUP
+    for unit in np.unique(found.unit):
+        assert len(set(known.split[found.unit == unit].tolist()) - {0}) <= 1
+    for group in np.unique(found.group):
+        assert len(set(found.unit[found.group == group].tolist())) == 1
+        assert group == np.flatnonzero(found.group == group)[0]
+    assert not (found.is_tied & ~known.is_free).any()
 
 
-def test_exact_copies_are_together_however_many() -> None:
-    assert group_pictures([picture("same")] * (MAX_GROUP + 5)) == [0] * (MAX_GROUP + 5)
+@given(scenes())
+def test_sure_links_between_two_units_have_nobody_who_could_still_get_a_split(scene) -> None:
+    known, found_links = scene
+    found = find_groups(known, found_links)
+    sure = np.isin(found_links.kind, [KINDS.index(kind) for kind in SURE_KINDS])
+    for end in (found_links.first[sure], found_links.second[sure]):
+        apart = found.unit[found_links.first[sure]] != found.unit[found_links.second[sure]]
+        assert not (known.is_free & ~found.is_tied)[end[apart]].any()
 
 
-def test_natural_order_counts_instead_of_spelling() -> None:
-    names = ["IMG_10.jpg", "IMG_9.jpg", "IMG_9 (2).jpg", "img.jpg", "IMG_009b.jpg", "10.jpg"]
-    assert sorted(names, key=natural_key) == [
-        "10.jpg",
-        "IMG_9.jpg",
-        "IMG_9 (2).jpg",
-        "IMG_009b.jpg",
-        "IMG_10.jpg",
-        "img.jpg",
-    ]
-
-
-def test_random_identity_in_front_of_a_name_is_dropped() -> None:
-    name = "0a41c25a-f9a6-4c34-8e5c-7f89a6ac4c40___FREC_C.Rust 9807.JPG"
-    assert natural_key("/some/folder/" + name) == natural_key("FREC_C.Rust 9807.jpg")
-
-
-@given(st.lists(st.text(max_size=12), max_size=8))
-def test_any_names_can_be_put_in_order(names) -> None:
-    assert sorted(sorted(names, key=natural_key), key=natural_key) == sorted(names, key=natural_key)
-
-
-def test_the_hashes_used_here_are_far_apart_in_every_turn() -> None:
-    for hashes in ([BASE, FAR], far_apart(4)):
-        turned = turned_hashes(np.array(hashes, dtype=np.uint64))
-        distance = np.bitwise_count(turned[:, :, None] ^ np.array(hashes, dtype=np.uint64))
-        distance[:, range(len(hashes)), range(len(hashes))] = 64
-        assert distance.min() > BURST_BITS
+@given(scenes(), st.randoms())
+def test_the_order_of_the_links_does_not_matter(scene, random) -> None:
+    known, found_links = scene
+    order = list(range(len(found_links.kind)))
+    random.shuffle(order)
+    shuffled = Links(
+        found_links.second[order],
+        found_links.first[order],
+        found_links.kind[order],
+        found_links.distance[order],
+    )
+    assert listed(find_groups(known, shuffled)) == listed(find_groups(known, found_links))

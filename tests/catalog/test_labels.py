@@ -367,6 +367,11 @@ tomatolateblight ; - ; tomato ; late_blight
 cornflower rust ; - ; cornflower ; rust
 Peppermint rust ; - ; peppermint ; rust
 Red gram wilt ; - ; pigeon_pea ; fusarium_wilt
+Okra leaf curly virus ; - ; okra ; leaf_curl_virus
+leaf spot bacterial tomato ; - ; tomato ; bacterial_spot
+Betel fungal brown spot ; - ; betel ; brown_spot
+Fragaria × ananassa Botrytis cinerea ; - ; strawberry ; gray_mold
+Tomato healthy (background removed) ; - ; tomato ; healthy
 """
 """Names in which a word of the condition looks like a plant, or the other way round; all sure."""
 
@@ -391,6 +396,14 @@ Tomato frabjous leaf ; - ; no-condition
 Healthy and diseased tomato ; - ; ambiguous-condition
 Apple scab and rust ; - ; several-conditions
 Early tomato blight ; - ; reordered
+Yellow and spotted tomato ; - ; several-conditions
+Spider mites and aphids on tomato ; - ; several-conditions
+Mites and epilachna beetle ; Eggplant ; several-conditions
+Tomato late blight virus ; - ; several-conditions
+Whitefly wilt ; Tomato ; several-conditions
+Mango leaf disease ; - ; bare-disease
+Bitter Gourd__K ; - ; nutrient-letter
+-N ; Lettuce ; nutrient-letter
 Tomatto rust ; - ; fuzzy
 Pear ; - ; bare-species
 Pear leaf ; - ; bare-leaf
@@ -471,6 +484,15 @@ def test_a_bare_leaf_follows_plantdoc_but_is_not_sure() -> None:
         sure=False,
         candidates=(("peach", "healthy", 0.7),),
     )
+
+
+def test_a_stage_is_no_part_of_the_name() -> None:
+    assert label(read_folder_name("Potato blight late stage")) == ("potato", "blight")
+
+
+def test_a_loose_name_can_be_refused() -> None:
+    assert resolve_species("Pepper", loose=False) is None
+    assert resolve_species("Bell pepper", loose=False) == "bell_pepper"
 
 
 def test_pictures_of_no_plant_have_no_health() -> None:

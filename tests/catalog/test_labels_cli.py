@@ -85,6 +85,23 @@ def test_help_carries_an_example(action: list[str], capsys: pytest.CaptureFixtur
     assert 'leaflake labels read "Tomato leaf late blight" "RedRot"' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        ("review", "leaflake labels review --lake lake/ --out review.csv"),
+        ("apply", "update samples set condition = 'rust' where condition = 'brown_rust'"),
+        ("apply", "A conflict is one picture under two labels."),
+        ("apply", "No statement touches a tar."),
+    ],
+)
+def test_help_says_how_labels_are_mended(
+    action: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        _run(action, "--help")
+    assert sentence in capsys.readouterr().out
+
+
 def test_wrong_use_is_refused_before_anything_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

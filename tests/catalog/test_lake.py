@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
+import catalog.lake
 from catalog.lake import Lake, create_lake, open_lake
 from leaflake import UsageError
 
-TABLES = ["folders", "ingests", "rejections", "samples"]
-VIEWS = [
-    "conditions",
-    "conflicts",
-    "duplicates",
-    "label_review",
-    "rejections_by_reason",
-    "species",
-    "split_leaks",
-    "unsplit",
-]
+SQL = Path(catalog.lake.__file__).parent
+TABLES = sorted(re.findall(r"^CREATE TABLE (\w+)", (SQL / "schema.sql").read_text(), re.MULTILINE))
+VIEWS = sorted(file.stem for file in (SQL / "views").glob("*.sql"))
 
 
 def add_samples(lake: Lake, *keys: str, split: str | None = None) -> None:
     with lake.commit(f"add {len(keys)}") as connection:
         connection.execute(
-            'INSERT INTO samples ("key", species, "condition", split, group_id, sha256, status) '
-            "SELECT k, 'tomato', 'healthy', $split, 'group ' || k, 'sha ' || k, 'ok' "
+            'INSERT INTO samples ("key", species, "condition", split, group_id, sha256, phash, '
+            "status) SELECT k, 'tomato', 'healthy', $split, 'group ' || k, 'sha ' || k, 0, 'ok' "
             "FROM unnest($keys) AS given(k)",
             {"keys": list(keys), "split": split},
         )
@@ -84,7 +83,10 @@ def test_a_new_lake_has_every_table_and_view_and_no_rows(tmp_path) -> None:
             "WHERE database_name = 'lake' AND NOT internal ORDER BY 1"
         )
         assert [name for (name,) in found.fetchall()] == VIEWS
-        assert [ask(f"FROM {name}").fetchall() for name in TABLES + VIEWS] == [[]] * 12
+        assert [ask(f"FROM {name}").fetchall() for name in TABLES + VIEWS] == [[]] * (
+            len(TABLES) + len(VIEWS)
+        )
+        assert {"samples", "rejections", "split_leaks"} <= {*TABLES, *VIEWS}
         assert lake.snapshot == 1
 
 
@@ -112,9 +114,64 @@ def test_an_update_leaves_the_older_snapshot_as_it_was(path) -> None:
 
 
 @pytest.mark.parametrize("snapshot", [4, 99, -1])
-def test_an_unknown_snapshot_is_refused(path, snapshot) -> None:
-    with pytest.raises(UsageError, match=str(snapshot)):
+def test_an_unknown_snapshot_is_refused_with_those_that_there_are(path, snapshot) -> None:
+    with pytest.raises(UsageError) as refused:
         open_lake(path, at=snapshot)
+    assert str(refused.value) == f"{path}: has no snapshot {snapshot}; there are 0 to 3."
+
+
+def snapshot_times(path: Path) -> list[datetime]:
+    """When each snapshot was made, UTC."""
+    with open_lake(path) as lake:
+        rows = lake.connection.sql("SELECT snapshot_time FROM lake.snapshots() ORDER BY 1")
+        return [time.astimezone(UTC) for (time,) in rows.fetchall()]
+
+
+def test_a_time_reads_the_snapshot_that_was_the_newest_then(path) -> None:
+    times = snapshot_times(path)
+    tokyo = timezone(timedelta(hours=9))
+    moments = [
+        (times[1].isoformat(), 1),
+        (times[2].astimezone(tokyo).isoformat(), 2),
+        (times[2].replace(tzinfo=None).isoformat(" "), 2),  # without an offset it is UTC
+        ((times[3] - timedelta(microseconds=1)).isoformat(), 2),
+        (times[3].isoformat().replace("+00:00", "Z"), 3),
+        (datetime.now(UTC).isoformat(), 3),
+    ]
+    for moment, snapshot in moments:
+        with open_lake(path, at=moment) as lake:
+            assert (moment, lake.snapshot) == (moment, snapshot)
+
+
+def test_a_time_means_the_same_whatever_the_time_zone_of_the_machine(path, monkeypatch) -> None:
+    moment = snapshot_times(path)[2].replace(tzinfo=None).isoformat()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with open_lake(path, at=moment) as lake:
+            assert lake.snapshot == 2
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_time_before_the_lake_is_refused(path) -> None:
+    first = snapshot_times(path)[0]
+    with pytest.raises(UsageError) as refused:
+        open_lake(path, at="2020-02-29")
+    assert str(refused.value) == (
+        f"{path}: there was nothing at 2020-02-29; its first snapshot is of {first.isoformat()}."
+    )
+
+
+def test_a_time_to_come_is_refused(path) -> None:
+    with pytest.raises(UsageError, match="^2999-01-01: is still to come; it is 20.* UTC"):
+        open_lake(path, at="2999-01-01")
+
+
+def test_what_is_no_time_is_refused(path) -> None:
+    with pytest.raises(UsageError, match="^'yesterday' is no time. Expected ISO 8601 such as "):
+        open_lake(path, at="yesterday")
 
 
 def test_a_commit_carries_its_message(path) -> None:
@@ -184,6 +241,39 @@ def test_plain_duckdb_reads_a_lake_that_was_made_under_a_relative_path(
         assert connection.sql("SELECT species, pictures FROM species").fetchall() == [
             ("tomato", 50)
         ]
+
+
+def test_pyarrow_reads_the_parquet_of_a_table(tmp_path) -> None:
+    many_in_parquet(tmp_path)
+    (file,) = sorted(tmp_path.glob("catalog/main/samples/*.parquet"))
+    table = pq.read_table(file, columns=["key", "species", "status", "split"])
+    assert table.to_pylist() == [
+        {"key": f"{number:03d}", "species": "tomato", "status": "ok", "split": None}
+        for number in range(50)
+    ]
+
+
+def test_a_lake_that_another_process_writes_to_is_waited_for(path, monkeypatch) -> None:
+    hold = (
+        "import sys, time; from pathlib import Path; from catalog.lake import open_lake\n"
+        "with open_lake(Path(sys.argv[1]), read_only=False):\n"
+        "    print('open', flush=True); time.sleep(float(sys.argv[2]))"
+    )
+
+    def start(seconds: float) -> subprocess.Popen:
+        command = [sys.executable, "-c", hold, str(path), str(seconds)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        return process
+
+    with start(0.5), open_lake(path) as lake:
+        assert keys(lake) == ["a", "b", "c"]
+    monkeypatch.setattr("catalog.attach.BUSY_WAIT_S", 0.2)
+    with start(60) as process:
+        with pytest.raises(UsageError, match="DuckDB cannot open it: .*Could not set lock on file"):
+            open_lake(path)
+        process.kill()
 
 
 def test_where_the_tar_of_a_shard_lies(path) -> None:

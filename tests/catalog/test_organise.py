@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import duckdb
 import pytest
 
 from catalog.lake import Lake, create_lake
@@ -30,22 +31,27 @@ def lake(tmp_path) -> Iterable[Lake]:
         yield lake
 
 
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    label: tuple[str | None, str | None],
+    folder: str,
+    path: str,
+    table: str = "samples",
+) -> None:
+    """One sample, whose bytes and looks the letter stands for."""
+    connection.execute(
+        f'INSERT INTO {table} ("key", dataset, folder, source_path, species, "condition", '
+        "sha256, phash) VALUES (?, 'set', ?, ?, ?, ?, ?, ?)",
+        [f"{folder} {name}", folder, path, *label, SHA[name], HASHES[name]],
+    )
+
+
 def add(lake: Lake, names: str, label: tuple[str | None, str | None], folder: str) -> None:
-    """One sample a letter, whose bytes and looks the letter stands for; then organise."""
+    """One sample a letter; then organise."""
     with lake.commit(f"add {names}") as connection:
         for name in names:
-            connection.execute(
-                'INSERT INTO samples ("key", dataset, folder, source_path, species, "condition", '
-                "sha256, phash) VALUES (?, 'set', ?, ?, ?, ?, ?, ?)",
-                [
-                    f"{folder} {name}",
-                    folder,
-                    f"/{folder}/{name * 3}",
-                    *label,
-                    SHA[name],
-                    HASHES[name],
-                ],
-            )
+            insert(connection, name, label, folder, f"/{folder}/{name * 3}")
         organise(connection)
 
 
@@ -56,7 +62,7 @@ def rows(lake: Lake) -> list[tuple[str, str | None, str, str]]:
 
 
 def unsplit(lake: Lake) -> list[tuple[str, str]]:
-    return lake.connection.sql('SELECT "key", why FROM unsplit').fetchall()
+    return lake.connection.sql('SELECT "key", why FROM unsplit ORDER BY "key"').fetchall()
 
 
 def group(name: str) -> str:
@@ -93,7 +99,7 @@ def test_same_bytes_under_two_labels_are_a_conflict(lake) -> None:
     assert found["Tomato 3"] == (None, "conflict", group("3"))
     assert found["Tomato blight 3"] == (None, "conflict", group("3"))
     assert unsplit(lake) == [("Tomato 3", "conflict"), ("Tomato blight 3", "conflict")]
-    assert lake.connection.sql('SELECT "key" FROM conflicts').fetchall() == [
+    assert lake.connection.sql('SELECT "key" FROM conflicts ORDER BY "key"').fetchall() == [
         ("Tomato 3",),
         ("Tomato blight 3",),
     ]
@@ -137,18 +143,23 @@ def test_splits_stay_when_pictures_are_added(lake) -> None:
 
 
 def test_a_picture_that_joins_two_splits_is_a_tie_and_no_leak(lake) -> None:
+    """Two in different splits, and one that looks like the first and comes beside the second."""
     add(lake, "0123", ("tomato", "healthy"), "Tomato")
     with lake.commit("by hand") as connection:
         connection.execute("UPDATE samples SET split = 'train'")
         connection.execute("UPDATE samples SET split = 'test' WHERE sha256[1] = '1'")
-        # A picture that looks like both would join them: here its looks are made theirs.
+        connection.execute("UPDATE samples SET phash = ? WHERE sha256[1] = '0'", [HASHES["f"]])
         connection.execute(
-            "UPDATE samples SET phash = ? WHERE sha256[1] IN ('0', '1')", [HASHES["f"]]
+            "UPDATE samples SET source_path = '/Field/8.jpg', folder = 'Field' "
+            "WHERE sha256[1] = '1'"
         )
-    add(lake, "f", ("tomato", "healthy"), "Field")
+        organise(connection)
+    with lake.commit("one more") as connection:
+        insert(connection, "f", ("tomato", "healthy"), "Field", "/Field/9.jpg")
+        organise(connection)
     found = {key: (split, status, group_id) for key, split, status, group_id in rows(lake)}
     assert found == {
-        "Field f": (None, "tie", "tie-" + group("0")),
+        "Field f": (None, "tie", "tie-" + group("f")),
         "Tomato 0": ("train", "ok", group("0")),
         "Tomato 1": ("test", "ok", group("1")),
         "Tomato 2": ("train", "ok", group("2")),
@@ -156,6 +167,69 @@ def test_a_picture_that_joins_two_splits_is_a_tie_and_no_leak(lake) -> None:
     }
     assert unsplit(lake) == [("Field f", "tie")]
     assert lake.connection.sql("FROM split_leaks").fetchall() == []
+
+
+def test_of_near_copies_that_a_relabelling_brings_together_one_is_withdrawn(lake) -> None:
+    add(lake, "012", ("tomato", "healthy"), "Tomato")
+    add(lake, "345", ("pear", "healthy"), "Pear")
+    with lake.commit("by hand") as connection:
+        connection.execute("UPDATE samples SET split = 'train' WHERE sha256[1] = '0'")
+        connection.execute("UPDATE samples SET split = 'test' WHERE sha256[1] = '3'")
+        connection.execute(
+            "UPDATE samples SET phash = ? WHERE sha256[1] IN ('0', '3')", [HASHES["f"]]
+        )
+        organise(connection)
+    assert unsplit(lake) == []
+    relabel = "UPDATE samples SET species = 'tomato' WHERE sha256[1] = '3'"
+    with lake.commit("relabel") as connection:
+        connection.execute(relabel)
+        organise(connection)
+    assert unsplit(lake) == [("Tomato 0", "withdrawn")]
+    with lake.commit("the reason goes, the memory of its split does not") as connection:
+        connection.execute("DELETE FROM samples WHERE sha256[1] = '3'")
+        organise(connection)
+    assert unsplit(lake) == [("Tomato 0", "withdrawn")]
+    with lake.commit("place it again") as connection:
+        connection.execute("UPDATE samples SET status = NULL WHERE status = 'withdrawn'")
+        organise(connection)
+    assert unsplit(lake) == []
+
+
+def test_incoming_rows_are_inserted_finished_and_old_ones_written_only_where_they_differ(
+    lake,
+) -> None:
+    add(lake, "2468", ("tomato", "healthy"), "Tomato")
+    before = rows(lake)
+    with lake.commit("come") as connection:
+        connection.execute("CREATE TEMP TABLE incoming AS FROM samples LIMIT 0")
+        for name in "3f":
+            insert(connection, name, ("tomato", "healthy"), "Field", f"/F/{name * 3}", "incoming")
+        organise(connection, "incoming")
+    old = [row for row in rows(lake) if row[0].startswith("Tomato")]
+    new = [(key, status, group_id) for key, _, status, group_id in rows(lake) if "Field" in key]
+    assert old == before
+    assert new == [("Field 3", "ok", group("3")), ("Field f", "ok", group("f"))]
+    changes = lake.connection.execute(
+        "SELECT change_type, count(*) FROM ducklake_table_changes('lake', 'main', 'samples', ?, ?) "
+        "GROUP BY ALL",
+        [lake.snapshot, lake.snapshot],
+    ).fetchall()
+    assert changes == [("insert", 2)]
+
+
+def test_a_file_that_was_only_touched_keeps_its_split(lake) -> None:
+    add(lake, "012345", ("tomato", "healthy"), "Tomato")
+    before = {key: split for key, split, _, _ in rows(lake)}
+    with lake.commit("touched") as connection:
+        connection.execute(
+            'CREATE TEMP TABLE incoming AS SELECT * REPLACE (\'new \' || "key" AS "key", '
+            "NULL AS status) FROM samples WHERE sha256 < '3'"
+        )
+        connection.execute("DELETE FROM samples WHERE sha256 < '3'")
+        organise(connection, "incoming")
+    after = {key.removeprefix("new "): split for key, split, _, _ in rows(lake)}
+    assert after == before
+    assert len(after) == 6
 
 
 def test_the_label_tree_is_what_lies_in_a_split(lake) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from catalog.groups import NEAR_COPY_BITS, turned_hashes
+from catalog.near_copies import NEAR_COPY_BITS, turned_hashes
 from ingest.appearance import describe, perceptual_hash
-from ingest.check import scale_to_short_side
+from ingest.check import shrink
 from shards.decode import decode_image, upright
 
 
@@ -37,8 +37,8 @@ def test_hash_hardly_changes_with_recompression_and_scaling(draw, encode, seed) 
         describe(copy).phash
         for copy in (
             decode_image(encode(image, quality=40)),
-            scale_to_short_side(image, 60),
-            decode_image(encode(scale_to_short_side(image, 48), "WEBP", quality=50)),
+            shrink(image, 80, 60),
+            decode_image(encode(shrink(image, 64, 48), "WEBP", quality=50)),
         )
     ]
     distances = [(one ^ describe(image).phash).bit_count() for one in hashes]
@@ -87,3 +87,47 @@ def test_sharpness_by_hand_and_lower_for_a_blurred_picture(draw) -> None:
     assert describe(np.full((20, 20, 3), 77, np.uint8)).sharpness == 0.0
     blurred = np.asarray(Image.fromarray(draw(1)).filter(ImageFilter.GaussianBlur(3)))
     assert describe(blurred).sharpness < describe(draw(1)).sharpness
+
+
+def test_saturation_by_hand() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:10] = (50, 200, 20)  # 180 from smallest to largest, on one half
+    assert describe(image).saturation == 90.0
+
+
+def test_grey_stored_as_rgb_has_hardly_any_saturation(draw, encode) -> None:
+    grey = Image.fromarray(draw(1)).convert("L").convert("RGB")
+    assert describe(np.asarray(grey)).saturation == 0.0
+    assert describe(decode_image(encode(grey))).saturation < 1
+    assert describe(draw(1)).saturation > 30
+
+
+@pytest.mark.parametrize(("levels", "bits"), [(1, 0.0), (2, 1.0), (16, 4.0), (256, 8.0)])
+def test_entropy_of_as_many_greys_equally_often(levels, bits) -> None:
+    ramp = np.arange(256) // (256 // levels)
+    image = np.tile(ramp, (16, 1))[:, :, None].repeat(3, axis=2).astype(np.uint8)
+    assert describe(image).entropy == pytest.approx(bits)
+
+
+@pytest.mark.parametrize("size", [(12, 12), (12, 400), (31, 33), (257, 255)])
+def test_pictures_of_any_shape_are_described(size) -> None:
+    image = np.full((*size, 3), (10, 20, 30), np.uint8)
+    appearance = describe(image)
+    assert appearance.layout == bytes([10, 20, 30] * 16)
+    assert (appearance.saturation, appearance.sharpness, appearance.entropy) == (20.0, 0.0, 0.0)
+
+
+def test_hashes_of_copies_of_real_pictures_are_near_and_of_others_far(shared_data, encode) -> None:
+    hashes = []
+    for path in sorted((shared_data / "leaves").glob("*/*/*"))[::130]:
+        image = decode_image(path.read_bytes())
+        height, width = image.shape[:2]
+        copy = shrink(decode_image(encode(image, quality=40)), width * 3 // 5, height * 3 // 5)
+        turned = upright(copy, 6)
+        one = describe(image).phash
+        eight = turned_hashes(np.array([one], dtype=np.uint64))[:, 0]
+        assert (one ^ describe(copy).phash).bit_count() <= NEAR_COPY_BITS
+        assert np.bitwise_count(eight ^ np.uint64(describe(turned).phash)).min() <= NEAR_COPY_BITS
+        hashes.append(one)
+    distances = [(a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]]
+    assert min(distances) > NEAR_COPY_BITS

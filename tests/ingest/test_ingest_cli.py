@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,34 +16,102 @@ def source(tmp_path, write, dozen) -> Path:
 
 
 def lines(text: str) -> list[str]:
-    return text.splitlines()
+    """Without what differs from run to run: times, rates, and what the disk holds."""
+    text = re.sub(r"\d[\d.,]* (TB|GB|MB) are free", "SPACE are free", text)
+    return re.sub(r"\d+\.\d s( \([\d,]+ pictures/s\))?", "TIME", text).splitlines()
 
 
 def test_it_says_what_the_lake_holds_and_on_a_second_run_that_nothing_is_new(
     source, tmp_path, capsys
 ) -> None:
     command = ["ingest", str(source), "--lake", str(tmp_path / "lake"), "--workers", "1"]
+    read_bytes = sum(path.stat().st_size for path in source.rglob("*.*"))
     holds = [
         "12 samples of 2 species in 3 classes, 12 groups: 6 train, 3 val, 3 test; 0 leaks",
         "rejected: 1 not_an_image; in no split: none; folder names to review: 0",
+        "not compared by appearance: 12 pictures; leaflake group finds the ones that show one leaf",
     ]
     assert main(command) == 0
-    assert lines(capsys.readouterr().out) == ["13 new files in 1 shard, snapshot 2", *holds]
+    printed = capsys.readouterr()
+    assert lines(printed.out) == [
+        "13 new files in 1 shard, snapshot 2",
+        "  files     13",
+        "  samples   12",
+        "  rejected  1 (1 not_an_image)",
+        f"  read      {read_bytes / 1000:.1f} kB",
+        "  shards    1, 41.0 kB",
+        "  scan      TIME",
+        "  plan      TIME",
+        "  pack      TIME",
+        "  commit    TIME",
+        *holds,
+    ]
+    assert lines(printed.err)[0] == (
+        f"ingest: 13 files into 1 shard of {tmp_path}/lake, 1 at once; reads "
+        f"{read_bytes / 1000:.1f} kB, needs about {(read_bytes + 13 * 3_000) / 1000:.1f} kB, "
+        "SPACE are free"
+    )
     assert main(command) == 0
     assert lines(capsys.readouterr().out) == [
-        "nothing new; the lake stays at snapshot 2",
+        "nothing new; the lake is at snapshot 2",
         *holds,
     ]
 
 
 def test_a_dry_run_says_what_would_be_done(source, tmp_path, capsys) -> None:
     assert main(["ingest", str(source), "--lake", str(tmp_path / "lake"), "--dry-run"]) == 0
-    assert capsys.readouterr().out == (
-        "would pack 13 new files into 1 shard\n"
-        "3 class folders, 0 names to review\n"
-        "nothing was written\n"
-    )
+    read_bytes = sum(path.stat().st_size for path in source.rglob("*.*"))
+    assert lines(capsys.readouterr().out) == [
+        "would pack 13 new files into 1 shard",
+        f"reads {read_bytes / 1000:.1f} kB, needs about {(read_bytes + 13 * 3_000) / 1000:.1f} kB, "
+        "SPACE are free",
+        "3 class folders, 0 names to review",
+        "nothing was written",
+    ]
     assert not (tmp_path / "lake").exists()
+
+
+def test_a_dry_run_lists_the_names_that_nobody_could_read(tmp_path, write, capsys) -> None:
+    source = write(tmp_path / "leaves", {"Xyzzy___rust/a.jpg": b"a", "Tomato healthy/b.jpg": b"b"})
+    assert main(["ingest", str(source), "--lake", str(tmp_path / "lake"), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 class folders, 1 names to review\n  Xyzzy___rust: None, rust (" in printed
+
+
+def test_what_is_in_no_table_is_counted(tmp_path, write, dozen, capsys) -> None:
+    extra = {"notes.txt": b"n", "Tomato___healthy/.DS_Store": b"d", ".git/config": b"c"}
+    source = write(tmp_path / "leaves", {**dozen, **extra})
+    (source / "Apple rust").mkdir()
+    command = ["ingest", str(source), "--lake", str(tmp_path / "lake"), "--workers", "1"]
+    assert main(command) == 0
+    (source / "Tomato___healthy/ant.jpg").unlink()
+    assert main(command) == 0
+    assert lines(capsys.readouterr().out)[-4:-1] == [
+        "passed over: 1 file outside the class folders, 1 hidden file, 1 hidden folder",
+        "without a file: 1 class folder",
+        "no longer in their folders: 1 file; their samples stay",
+    ]
+
+
+def test_keep_original_stores_every_size(tmp_path, write, draw, encode, capsys) -> None:
+    large = draw(1, height=300, width=400)
+    source = write(
+        tmp_path / "leaves", {"Tomato healthy/a.jpg": encode(large, quality=80, subsampling=2)}
+    )
+    lake = str(tmp_path / "lake")
+    assert main(["ingest", str(source), "--lake", lake, "--keep-original", "--workers", "1"]) == 0
+    query = 'SELECT width, height, length = source_bytes AS "as it was" FROM samples'
+    capsys.readouterr()
+    assert main(["sql", "--lake", lake, "--format", "json", query]) == 0
+    assert capsys.readouterr().out == '{"width": 400, "height": 300, "as it was": true}\n'
+
+
+def test_keep_original_and_a_short_side_are_refused_together(source, tmp_path, capsys) -> None:
+    command = ["ingest", str(source), "--lake", str(tmp_path / "lake"), "--keep-original"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--short-side", "128"])
+    assert stopped.value.code == 2
+    assert "not allowed with argument --keep-original" in capsys.readouterr().err
 
 
 def refused(command: list[str], root: Path, capsys: pytest.CaptureFixture[str]) -> str:

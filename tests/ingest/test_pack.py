@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.pack import ROW, pack_shard
+from ingest.pack import ROW, Packed, pack_shard
 from ingest.plan import ShardPlan, plan_shards
 from ingest.scan import scan
 from shards.format import sidecar_plan_id
@@ -29,15 +31,29 @@ def plan(tmp_path, write, draw, encode) -> ShardPlan:
         },
     )
     (tmp_path / "shards").mkdir()
+    scanned = scan([source])
     (plan,) = plan_shards(
-        scan([source]),
-        set(),
+        scanned,
+        np.arange(4),
         shards_folder=tmp_path / "shards",
         first_shard=4,
         short_side=256,
         seed=0,
     )
-    return replace(plan, files=tuple(sorted(plan.files, key=lambda f: f.file.path)))
+    return replace(plan, files=plan.files.sort_by("path"))
+
+
+def packed(plan: ShardPlan, was_complete: bool = False) -> Packed:
+    """What packing the four files gives."""
+    return Packed(
+        shard=4,
+        files=4,
+        samples=2,
+        rejections={"empty": 1, "not_an_image": 1},
+        source_bytes=sum(plan.files["size"].to_pylist()),
+        stored_bytes=plan.tar.stat().st_size,
+        was_complete=was_complete,
+    )
 
 
 def rows(plan: ShardPlan) -> list[dict]:
@@ -49,7 +65,7 @@ def never(*_: object) -> None:
 
 
 def test_every_planned_file_has_a_row(plan, tmp_path) -> None:
-    assert pack_shard(plan) == 4
+    assert pack_shard(plan) == packed(plan)
     assert pq.read_schema(plan.sidecar).names == ROW.names
     columns = ["key", "dataset", "folder", "source_path", "shard", "format", "reason", "detail"]
     source = str(tmp_path / "leaves")
@@ -88,7 +104,7 @@ def test_a_shard_that_is_done_is_not_packed_again(plan, monkeypatch) -> None:
     pack_shard(plan)
     before = (plan.tar.stat(), plan.sidecar.stat())
     monkeypatch.setattr("ingest.pack.check_file", never)
-    assert pack_shard(plan) == 4
+    assert pack_shard(plan) == packed(plan, was_complete=True)
     assert (plan.tar.stat(), plan.sidecar.stat()) == before
 
 
@@ -98,9 +114,9 @@ def test_a_changed_plan_is_packed_anew(plan, change) -> None:
     changed = (
         replace(plan, short_side=24)
         if change == "short_side"
-        else replace(plan, files=plan.files[::-1])
+        else replace(plan, files=plan.files.take([3, 2, 1, 0]))
     )
-    assert pack_shard(changed) == 4
+    assert pack_shard(changed) == packed(changed)
     assert sidecar_plan_id(plan.sidecar) == changed.plan_id
     if change == "short_side":
         assert [row["height"] for row in rows(plan)] == [24, 24, None, None]
@@ -150,10 +166,20 @@ def test_a_shard_of_rejections_alone_is_an_empty_tar(plan) -> None:
 
 
 def test_a_file_that_is_gone_by_now_is_a_rejection(plan) -> None:
-    Path(plan.files[0].file.path).unlink()
+    Path(plan.files["path"][0].as_py()).unlink()
     pack_shard(plan)
     assert (rows(plan)[0]["reason"], rows(plan)[0]["detail"]) == (
         "unreadable",
         "No such file or directory",
     )
     assert [row["key"] for row in rows(plan)] == [None, "000004-00001", None, None]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 100])
+def test_a_pipe_is_a_rejection_and_nobody_waits_for_it(plan, monkeypatch, ahead) -> None:
+    monkeypatch.setattr("ingest.pack.READ_AHEAD", ahead)
+    path = Path(plan.files["path"][1].as_py())
+    path.unlink()
+    os.mkfifo(path)
+    pack_shard(plan)
+    assert [row["detail"] for row in rows(plan)][:2] == [None, "not a regular file"]

@@ -7,17 +7,26 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 import shards.decode
 from ingest.check import check_file
-from shards.decode import REASONS, DecodeError, Header, decode_image, read_header, upright
+from shards.decode import (
+    REASONS,
+    DecodeError,
+    Header,
+    decode_image,
+    decode_reduced,
+    read_header,
+    upright,
+)
 
 ORIENTATION = 0x0112
 
@@ -69,6 +78,13 @@ def corrupt_jpeg() -> bytes:
     return data[:middle] + b"\xff\xd0" + data[middle + 2 :]
 
 
+def impossible_jpeg() -> bytes:
+    """40 bytes in the middle overwritten with FF 00: libjpeg-turbo decodes it without a warning."""
+    data = encode(noise())
+    middle = len(data) // 2
+    return data[:middle] + b"\xff\x00" * 20 + data[middle + 40 :]
+
+
 BAD_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "zero bytes": ("empty", lambda: b""),
     "text": ("not_an_image", lambda: b"<!DOCTYPE html><p>404 Not Found</p>" * 30),
@@ -85,7 +101,9 @@ BAD_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "eleven pixels wide": ("too_small", lambda: encode(noise(40, 11), "PNG")),
     "two thirds of a JPEG": ("truncated", lambda: encode(noise())[: -len(encode(noise())) // 3]),
     "two thirds of a PNG": ("truncated", lambda: encode(noise(), "PNG")[:-2400]),
+    "two thirds of a WebP": ("truncated", lambda: encode(noise(), "WEBP")[:-900]),
     "a JPEG with a foreign marker": ("corrupt", corrupt_jpeg),
+    "a JPEG with 160 one-bits": ("corrupt", impossible_jpeg),
     "a PNG with bytes turned over": ("corrupt", lambda: overwritten(encode(noise(), "PNG"), 900)),
 }
 
@@ -169,6 +187,104 @@ def test_nonsense_orientation_is_read_as_1(nonsense) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = nonsense
     assert read_header(encode(noise(), exif=exif)) == Header("JPEG", "RGB", 56, 40, 1)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "MPO"])
+def test_the_time_of_exposure_is_read(format) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 1  # Pillow writes no EXIF that holds nothing but a list of its own
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2021:07:03 14:05:59"
+    captured = datetime(2021, 7, 3, 14, 5, 59)
+    assert read_header(encode(noise(), format, exif=exif)) == Header(
+        format if format != "MPO" else "JPEG", "RGB", 56, 40, 1, captured
+    )
+
+
+def test_orientation_in_xmp_alone_is_applied() -> None:
+    packet = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>'
+    data = encode(noise())
+    with_xmp = data[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[2:]
+    assert read_header(with_xmp) == Header("JPEG", "RGB", 56, 40, 6)
+
+
+def test_reading_the_header_of_a_png_decodes_no_pixel(monkeypatch) -> None:
+    def decode(*_: object) -> None:
+        raise AssertionError("a pixel was decoded")
+
+    data = encode(noise(), "PNG")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", decode)
+    assert read_header(data) == Header("PNG", "RGB", 56, 40, 1)
+
+
+@cache
+def scene(height: int, width: int) -> np.ndarray:
+    """Soft patches with some grain, like a photograph."""
+    random = np.random.default_rng(3)
+    patches = Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    soft = np.asarray(patches.resize((width, height), Image.Resampling.BICUBIC))
+    return np.clip(soft + random.normal(0, 8, soft.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("short_side", "shape"),
+    [(400, (400, 600, 3)), (201, (400, 600, 3)), (200, (200, 300, 3)), (101, (200, 300, 3)),
+     (100, (100, 150, 3)), (50, (50, 75, 3)), (20, (50, 75, 3)), (500, (400, 600, 3))],
+)  # fmt: skip
+def test_reduced_decoding_leaves_at_least_the_short_side(short_side, shape) -> None:
+    data = encode(scene(400, 600))
+    assert decode_reduced(data, read_header(data), short_side).shape == shape
+
+
+def test_reduced_decoding_rounds_odd_sides_up_and_turns_upright() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    data = encode(scene(401, 603), exif=exif)
+    assert decode_reduced(data, read_header(data), 200).shape == (302, 201, 3)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_other_formats_are_not_reduced(format) -> None:
+    data = encode(scene(400, 600), format)
+    assert np.array_equal(decode_reduced(data, read_header(data), 50), decode_image(data))
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_reduced_decoding_is_near_the_means_of_the_full_pixels(factor, subsampling) -> None:
+    data = encode(scene(400, 600), quality=90, subsampling=subsampling)
+    reduced = decode_reduced(data, read_header(data), 400 // factor)
+    size = (600 // factor, 400 // factor)
+    means = Image.fromarray(decode_image(data)).resize(size, Image.Resampling.BOX)
+    # At an eighth, libjpeg takes 4:2:2 chroma at half the width; these patches are gaudy.
+    limit = 8 if (factor, subsampling) == (8, 1) else 3
+    assert np.abs(reduced.astype(int) - np.asarray(means)).mean() < limit
+
+
+def test_damage_is_found_in_reduced_decoding_too() -> None:
+    data = encode(scene(400, 600))
+    header = read_header(data)
+    for bad, reason in [(data[: len(data) // 2], "truncated"),
+                        (data[:9000] + b"\xff\x00" * 20 + data[9040:], "corrupt")]:  # fmt: skip
+        with pytest.raises(DecodeError) as refused:
+            decode_reduced(bad, header, 100)
+        assert refused.value.reason == reason
+
+
+def test_overwritten_bytes_of_a_real_jpeg_are_corrupt(shared_data) -> None:
+    data = (shared_data / "messy/Tomato___Early_blight/flipped_bytes.jpg").read_bytes()
+    with pytest.raises(DecodeError) as refused:
+        decode_image(data)
+    assert refused.value.reason == "corrupt"
+
+
+def test_headers_of_real_jpegs_are_as_pillow_reads_them(shared_data) -> None:
+    for path in sorted((shared_data / "leaves").glob("*/*/*"))[::50]:
+        header = read_header(path.read_bytes())
+        with Image.open(path) as image:
+            orientation = image.getexif().get(ORIENTATION, 1)
+            expected = (image.format, image.mode, *image.size, orientation or 1)
+        found = (header.format, header.mode, header.width, header.height, header.orientation)
+        assert found == expected
 
 
 def plain(mode: str, colour: object) -> Image.Image:

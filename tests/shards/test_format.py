@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shards.format import ShardWriter, read_bytes, sidecar_plan_id, write_sidecar
+from shards.format import ShardWriter, member_header, read_bytes, sidecar_plan_id, write_sidecar
 
 SAMPLES = [
     ("000000-00000", b"\xff\xd8 first \xff\xd9", {"folder": "Kürbis krank", "dataset": "a"}),
@@ -36,6 +40,28 @@ def test_places_by_hand_and_the_bytes_lie_there(tmp_path) -> None:
     with (tmp_path / "000000.tar").open("rb") as tar:
         read = [read_bytes(tar, *place) for place in write_shard(tmp_path / "again.tar")]
     assert read == [jpeg for _, jpeg, _ in SAMPLES]
+
+
+def test_the_bytes_are_those_of_the_tarfile_module(tmp_path) -> None:
+    write_shard(tmp_path / "ours.tar")
+    with tarfile.open(tmp_path / "theirs.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, jpeg, origin in SAMPLES:
+            text = json.dumps(origin, ensure_ascii=False, sort_keys=True).encode()
+            for name, data in ((f"{key}.jpg", jpeg), (f"{key}.json", text)):
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = len(data), 0o644
+                tar.addfile(info, io.BytesIO(data))
+    assert (tmp_path / "ours.tar").read_bytes() == (tmp_path / "theirs.tar").read_bytes()
+
+
+@given(
+    name=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=100),
+    size=st.integers(0, 8**11 - 1),
+)
+def test_a_header_is_that_of_the_tarfile_module(name, size) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o644
+    assert member_header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
 
 
 def test_the_same_samples_give_the_same_bytes(tmp_path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,9 +113,28 @@ def test_a_lake_with_a_class_that_the_tree_lacks_is_refused_with_its_name(lake) 
     )
 
 
-def test_a_tar_that_was_cut_off_is_noticed(tmp_path) -> None:
-    (tmp_path / "000000.tar").write_bytes(b"short")
+LOST = (
+    "pictures are in it. Bring the file back from a copy. Without one: leaflake sql --lake LAKE "
+    '"delete from samples where shard = 0", and ingest their folders again.'
+)
+
+
+def test_a_shard_that_was_cut_off_is_named(tmp_path) -> None:
+    tar = tmp_path / "000000.tar"
+    tar.write_bytes(b"short")
     row = np.array([0])
-    selection = Selection(("a",), ("lab",), row, row, row, np.array([6]), Path(tmp_path))
-    with pytest.raises(EOFError, match="5 of 6 bytes at offset 0"):
+    selection = Selection(("a",), ("lab",), row, row, row, np.array([6]), tmp_path)
+    with pytest.raises(UsageError) as refused:
         read_encoded(selection)
+    assert str(refused.value) == (
+        f"{tar}: is too short ({tar}: 5 of 6 bytes at offset 0); 1 of the selected {LOST}"
+    )
+
+
+def test_a_shard_that_is_gone_is_named(lake, tmp_path) -> None:
+    selection = replace(select(lake, "true", TREE), shards_folder=tmp_path)
+    with pytest.raises(UsageError) as refused:
+        read_encoded(selection)
+    assert str(refused.value) == (
+        f"{tmp_path / '000000.tar'}: is missing; 2 of the selected {LOST}"
+    )

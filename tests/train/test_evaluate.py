@@ -60,7 +60,7 @@ def arguments(run: Path, *more: str) -> argparse.Namespace:
     return parser.parse_args([str(run), "--reuse", *more])
 
 
-@pytest.mark.parametrize("more", [["--lake", "other"], ["--laboratory", "pv_*"]])
+@pytest.mark.parametrize("more", [["--lake", "other"], ["--at", "3"], ["--laboratory", "pv_*"]])
 def test_figures_are_reused_only_for_the_same_question(tmp_path, more, monkeypatch, capsys):
     (tmp_path / "evaluation.json").write_text(json.dumps({"all": {"pictures": 1}}))
     fresh = {"all": {"pictures": 2}}

@@ -1,0 +1,77 @@
+-- Questions that people ask of a lake. Each has a title, one or more lines that begin with --, and
+-- then one statement. docs/lake.md shows them, a test runs them, and `just scale` times them.
+
+-- Pictures of each species
+FROM species;
+
+-- Pictures of each condition of one species
+FROM conditions WHERE species = 'tomato';
+
+-- The twenty smallest classes that are in the splits
+SELECT species, condition, pictures, train, val, test FROM conditions
+WHERE train > 0 ORDER BY pictures LIMIT 20;
+
+-- How uneven the classes are, and how many of them hold half of all pictures
+SELECT count(*) AS classes, count(*) FILTER (running_share <= 0.5) AS hold_half,
+    max(pictures) AS largest, median(pictures) AS median, min(pictures) AS smallest
+FROM class_balance;
+
+-- Classes that wait for more pictures before they can be split
+FROM small_classes LIMIT 20;
+
+-- How many pictures each flag finds
+SELECT flag, count(*) AS pictures FROM quality_flags GROUP BY flag ORDER BY pictures DESC;
+
+-- The most blurred pictures of a species
+SELECT key, value AS sharpness, condition, source_path FROM quality_flags
+WHERE flag = 'blurry' AND species = 'tomato' ORDER BY sharpness LIMIT 20;
+
+-- Folders whose labels somebody should decide, those with most pictures first
+SELECT dataset, folder, species, condition, rule, confidence, pictures FROM label_review
+ORDER BY pictures DESC, dataset, folder LIMIT 20;
+
+-- The same bytes more than once
+SELECT sha256, pictures FROM duplicates ORDER BY pictures DESC, sha256 LIMIT 20;
+
+-- The largest groups of pictures that show one thing
+SELECT group_id, pictures FROM groups ORDER BY pictures DESC, group_id LIMIT 20;
+
+-- All pictures of what one picture shows
+SELECT key, split, source_path FROM samples
+WHERE group_id = (SELECT group_id FROM samples WHERE key = '000000-00007');
+
+-- Does anything lie in two splits? The answer has to be empty
+FROM split_leaks;
+
+-- Why pictures are taken to show one thing
+SELECT kind, count(*) AS pairs, median(distance) AS median FROM links
+GROUP BY kind ORDER BY pairs DESC;
+
+-- Pictures in no split, by reason
+SELECT why, count(*) AS pictures FROM unsplit GROUP BY why ORDER BY pictures DESC;
+
+-- One picture under two labels
+SELECT sha256, dataset, folder, species, condition FROM conflicts LIMIT 20;
+
+-- Files that were turned away
+FROM rejections_by_reason;
+
+-- Datasets, with what they bring
+SELECT dataset, count(*) AS pictures, count(DISTINCT species) AS species,
+    count(*) FILTER (split = 'test') AS test, sum(source_bytes) / 1e9 AS gigabytes
+FROM samples GROUP BY dataset ORDER BY pictures DESC;
+
+-- Sizes of the source pictures
+SELECT original_width AS width, original_height AS height, count(*) AS pictures FROM samples
+GROUP BY ALL ORDER BY pictures DESC LIMIT 20;
+
+-- The smallest and the largest shard
+SELECT min_by(shard, bytes) AS smallest, min(bytes) AS smallest_bytes,
+    max_by(shard, bytes) AS largest, max(bytes) AS largest_bytes, sum(bytes) / 1e9 AS gigabytes
+FROM shard_sizes;
+
+-- Where the bytes of a picture lie
+SELECT shard, "offset", length, source_path FROM samples WHERE key = '000000-00007';
+
+-- What the last ingests did
+FROM ingest_runs LIMIT 5;

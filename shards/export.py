@@ -1,0 +1,125 @@
+"""A selection as a plain WebDataset, for other people's tools. In: a lake and a WHERE. Out: tars.
+
+Pictures are copied as they lie in the shards, byte for byte; labels are written beside them, since
+these tars have no catalog.
+Format: https://github.com/webdataset/webdataset
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from catalog.lake import Lake
+from catalog.storage import Place, join, list_sizes, make_folder, name_of, publish, resolved
+from catalog.taxonomy import LabelTree
+from leaflake import UsageError
+from shards.format import ShardWriter
+from shards.select import Selection, read_encoded, select
+
+DEFAULT_SAMPLES_PER_SHARD = 1_000
+"""About 18 MB a tar at 256 pixels; read whole into memory while it is copied."""
+
+CLASSES_NAME = "classes.json"
+"""Written last: a folder with it is complete."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote."""
+
+    pictures: int
+    classes: int
+    """Classes that have a picture in the selection."""
+
+    shards: int
+    snapshot: int
+
+
+def export(
+    lake: Lake,
+    where: str,
+    out: Place,
+    *,
+    samples_per_shard: int = DEFAULT_SAMPLES_PER_SHARD,
+) -> Exported:
+    """Write the labelled samples for which `where` holds to OUT/NAME-000000.tar and so on, where
+    NAME is the last part of `out`, in the order of the shards, which is mixed already.
+
+    A sample is KEY.jpg and KEY.json with `class_index`, `condition`, `dataset`, `key` and
+    `species`. Class indices count every labelled class of the lake at its snapshot, so that train
+    and test, exported one after the other, agree on them.
+    Raises UsageError if `out` holds anything, `where` makes no sense or nothing matches.
+    """
+    if found := sorted(list_sizes(out)):
+        raise UsageError(
+            f"{out}: is not empty, it holds {found[0]}. Name a new folder, or delete what an "
+            "interrupted export left. Nothing was written."
+        )
+    tree = _every_class(lake)
+    selection = select(lake, where, tree)
+    make_folder(out)
+    name = name_of(resolved(out))
+    starts = range(0, len(selection), samples_per_shard)
+    with tqdm(total=len(selection), unit="picture", desc="export") as bar:
+        for number, start in enumerate(starts):
+            stop = min(start + samples_per_shard, len(selection))
+            part = selection.take(np.arange(start, stop))
+            _write_shard(join(out, f"{name}-{number:06d}.tar"), part, tree)
+            bar.update(len(part))
+    counts = Counter(selection.class_index.tolist())
+    _write_classes(join(out, CLASSES_NAME), lake, where, tree, counts)
+    return Exported(len(selection), len(counts), len(starts), lake.snapshot)
+
+
+def _every_class(lake: Lake) -> LabelTree:
+    return LabelTree.from_pairs(
+        lake.connection.execute(
+            'SELECT DISTINCT species, "condition" FROM samples '
+            'WHERE species IS NOT NULL AND "condition" IS NOT NULL'
+        ).fetchall()
+    )
+
+
+def _write_shard(place: Place, part: Selection, tree: LabelTree) -> None:
+    encoded = read_encoded(part)  # before the tar is begun, as a shard may be missing
+    writer = ShardWriter(place)
+    for index, data in enumerate(encoded):
+        class_index = int(part.class_index[index])
+        species, condition = tree.label(class_index)
+        label = {
+            "key": part.keys[index],
+            "dataset": part.datasets[index],
+            "species": species.species_id,
+            "condition": condition.condition_id,
+            "class_index": class_index,
+        }
+        writer.add(part.keys[index], data, label)
+    writer.close()
+
+
+def _write_classes(
+    place: Place, lake: Lake, where: str, tree: LabelTree, counts: Counter[int]
+) -> None:
+    labels = [tree.label(index) for index in range(tree.num_classes)]
+    document = {
+        "where": where,
+        "snapshot": lake.snapshot,
+        "samples": counts.total(),
+        "classes": [
+            {
+                "class_index": index,
+                "species": species.species_id,
+                "condition": condition.condition_id,
+                "name": f"{species.name}, {condition.name}",
+                "samples": counts[index],
+            }
+            for index, (species, condition) in enumerate(labels)
+        ],
+    }
+    with publish(place) as file:
+        file.write((json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
