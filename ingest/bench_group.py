@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -176,6 +177,7 @@ def _take(links: Links, chosen: np.ndarray) -> Links:
 
 def _print_times(shards: Sequence[ShardPictures], classes: Sequence[LeafClass]) -> None:
     """Milliseconds of processor time a picture, decoding and reading included."""
+    cv2.setNumThreads(1)  # as in a worker
     started = time.process_time()
     for data in read_ranges(shards[0].tar, shards[0].ranges[:NUM_TIMED]):
         describe(decode_image(data))
