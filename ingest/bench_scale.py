@@ -21,9 +21,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import duckdb
-
-import catalog
+from catalog.describe import documented_queries
 from catalog.lake import open_lake
 from ingest.draw_scale import draw_collection
 from ingest.ingest_cli import positive
@@ -39,7 +37,6 @@ FULL = (1_470_000, 11_499)
 NUM_NEW = 1_000
 NEW_FOLDERS = 20
 REPEATS = 5
-QUERIES = Path(catalog.__file__).parent / "documented_queries.sql"
 
 
 @dataclass(frozen=True)
@@ -165,19 +162,17 @@ def run_ingest(sources: list[Path], lake: Path, workers: int) -> IngestRun:
 
 
 def time_queries(lake: Path) -> dict[str, float]:
-    """Query -> milliseconds, the median of REPEATS after one that is not counted."""
-    if not QUERIES.is_file():
-        return {}
+    """Title of a documented query -> milliseconds, the median of REPEATS after one that is not
+    counted."""
     found: dict[str, float] = {}
     with open_lake(lake) as opened:
-        for statement in duckdb.extract_statements(QUERIES.read_text(encoding="utf-8")):
-            query = statement.query.strip()
+        for query in documented_queries():
             times = []
             for _ in range(REPEATS + 1):
                 began = time.perf_counter()
-                opened.connection.execute(query).fetchall()
+                opened.connection.execute(query.sql).fetchall()
                 times.append(1000 * (time.perf_counter() - began))
-            found[query] = statistics.median(times[1:])
+            found[query.title] = statistics.median(times[1:])
     return found
 
 
@@ -198,8 +193,8 @@ def table(report: dict) -> str:
         lines.append("".join(f"{cell:>13}" for cell in cells))
         stages = ", ".join(f"{name} {s:.1f} s" for name, s in step["durations"].items())
         lines.append(f"{'':>13}  {stages}; {step['num_new']:,} new ones")
-    for query, milliseconds in report["queries_ms"].items():
-        lines.append(f"{milliseconds:8.1f} ms  {' '.join(query.split())[:100]}")
+    for title, milliseconds in report["queries_ms"].items():
+        lines.append(f"{milliseconds:8.1f} ms  {title}")
     return "\n".join(lines)
 
 
