@@ -144,7 +144,7 @@ def test_no_question_describes_every_table_view_and_column(sql, path) -> None:
 
 
 def test_an_older_snapshot_says_what_it_had(sql) -> None:
-    assert sql("--at", "1")[1].startswith("table  datasets ")
+    assert sql("--at", "1")[1].startswith("table  compared_shards ")
     assert sql("--at", "0") == (0, "\n", "")
 
 
