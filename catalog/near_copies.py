@@ -145,7 +145,8 @@ def _alike_block(variants: np.ndarray, phash: np.ndarray) -> tuple[np.ndarray, n
         rows, columns = np.nonzero(least <= NEAR_COPY_BITS)
         above = columns + start > rows
         found.append((rows[above], columns[above] + start))
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))  # type: ignore
+    rows_found, columns_found = zip(*found, strict=True)
+    return np.concatenate(rows_found), np.concatenate(columns_found)
 
 
 def _distances(
