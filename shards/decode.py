@@ -140,9 +140,14 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
         # strict: a warning of libjpeg-turbo is damage that one can see.
         return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True))
     except ValueError as error:
-        # "Premature end of data segment" is damage within the file.
-        reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
-        raise DecodeError(reason, str(error).strip()) from error
+        raise jpeg_error(error) from error
+
+
+def jpeg_error(error: ValueError) -> DecodeError:
+    """What an error of simplejpeg means."""
+    # "Premature end of data segment" is damage within the file.
+    reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
+    return DecodeError(reason, str(error).strip())
 
 
 def _decode_other(data: bytes) -> np.ndarray:

@@ -13,6 +13,7 @@ from catalog.lake import Lake
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.format import read_bytes
+from shards.reads import shard_path
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def read_encoded(selection: Selection) -> Sequence[bytes]:
     """The encoded bytes of every picture, in the selection's order; read shard by shard."""
     data = [b""] * len(selection)
     for shard in np.unique(selection.shard):
-        with (selection.shards_folder / f"{shard:06d}.tar").open("rb") as tar:
+        with shard_path(selection.shards_folder, int(shard)).open("rb") as tar:
             for index in np.flatnonzero(selection.shard == shard):
                 offset, length = int(selection.offset[index]), int(selection.length[index])
                 data[index] = read_bytes(tar, offset, length)
