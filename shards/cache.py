@@ -78,7 +78,9 @@ class Cache:
     def _fill(self) -> None:
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)  # one process fills; the next goes on if it dies
+            while not _locks(fd):  # another loader fills it; if that one ends, we go on
+                if self._stop.wait(0.1):
+                    return
             place = (self.selection.shard, self.selection.offset, self.selection.length)
             total = int(self.selection.length.sum())
             with tqdm(total=total, desc="cache", unit="B", unit_scale=True, delay=1) as bar:
@@ -112,6 +114,15 @@ class Cache:
         if found != wanted:
             raise EOFError(f"{path}: {found} of {wanted} bytes at offset {offset[0]}")
         self.data[rows] = 1
+
+
+def _locks(fd: int) -> bool:
+    """Take the file's lock if it is free."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _identity(selection: Selection) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from catalog.lake import Lake
+from catalog.lake import Lake, open_lake
+from catalog.organise import label_tree
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.format import read_bytes
@@ -82,6 +83,13 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
         length=place[:, 2],
         shards_folder=lake.path / "shards",
     )
+
+
+def select_from(path: Path, where: str, at: int | None = None) -> tuple[Selection, LabelTree]:
+    """`select` from the lake at `path`, as of snapshot `at`, with the label tree it has then."""
+    with open_lake(path, at=at) as lake:
+        tree = label_tree(lake.connection)
+        return select(lake, where, tree), tree
 
 
 def read_encoded(selection: Selection) -> Sequence[bytes]:

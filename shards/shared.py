@@ -24,30 +24,33 @@ from leaflake import UsageError
 class Shared:
     """`data`, uint8 (num_bytes,), is the memory. It costs what is written of it, page by page."""
 
-    def __init__(self, fd: int, path: str, num_bytes: int) -> None:
-        self.path = path
+    def __init__(self, fd: int, num_bytes: int, file: str | None = None) -> None:
+        """`file` is the path of the file behind it, where that is not anonymous."""
+        self.path = file or f"/proc/{os.getpid()}/fd/{fd}"
         """Where another process of this user opens it, as long as this one has it open."""
 
         self.data = np.frombuffer(mmap.mmap(fd, num_bytes), np.uint8)
-        self.close = weakref.finalize(self, _close, fd, path)
-        """Forget the file; `data` stays valid as long as something refers to it."""
+        self.close = weakref.finalize(self, os.close, fd)
+        """Close the file; `data` stays valid as long as something refers to it."""
 
 
 def create(name: str, num_bytes: int) -> Shared:
     """New memory of zeros; `name` is for people who look into /proc."""
-    if not hasattr(os, "memfd_create"):  # not Linux
-        fd, path = tempfile.mkstemp(prefix=f"{name}-")
-    else:
+    if hasattr(os, "memfd_create"):
         fd = os.memfd_create(name)
-        path = f"/proc/{os.getpid()}/fd/{fd}"
+        os.ftruncate(fd, num_bytes)
+        return Shared(fd, num_bytes)
+    fd, file = tempfile.mkstemp(prefix=f"{name}-")  # not Linux
     os.ftruncate(fd, num_bytes)
-    return Shared(fd, path, num_bytes)
+    shared = Shared(fd, num_bytes, file)
+    weakref.finalize(shared, os.unlink, file)
+    return shared
 
 
 def attach(path: str) -> Shared:
     """The memory that another process created. Raises OSError if it is gone."""
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    return Shared(fd, "", os.fstat(fd).st_size)
+    return Shared(fd, os.fstat(fd).st_size, None if path.startswith("/proc/") else path)
 
 
 def find_or_create(name: str, num_bytes: int, check: Callable[[], None]) -> Shared:

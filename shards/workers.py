@@ -20,6 +20,9 @@ import numpy as np
 
 from shards.worker import Done, Job, Setup
 
+_MAIN = "import sys; from shards.worker import main; main(int(sys.argv[1]))"
+"""Not `-m`, which would make the module's classes other ones than those that we send."""
+
 STOP_S = 5.0
 """A worker ends within a batch of its pipe's end; after this it is killed."""
 
@@ -39,7 +42,7 @@ class InFlight:
     progress: np.ndarray
     """int64 (1,), which of them the worker is at."""
 
-    worker: int
+    worker: int = -1
     done: Done | None = None
 
     @property
@@ -72,31 +75,32 @@ class Workers:
         self._num_jobs += 1
         return self._num_jobs
 
-    def submit(
-        self, setup: Setup, job: Job, keys: tuple[str, ...], progress: np.ndarray
-    ) -> InFlight:
-        """Hand a job to the worker that has the fewest."""
+    def submit(self, setup: Setup, in_flight: InFlight) -> None:
+        """Hand a job to the worker that has the fewest. Raises WorkerError if one died."""
         if not self.processes:
             self._start()
         load = [0] * self.count
         for other in self._in_flight.values():
             load[other.worker] += 1
-        worker = load.index(min(load))
-        in_flight = InFlight(job, keys, progress, worker)
-        self._in_flight[job.number] = in_flight
-        progress[0] = 0
+        worker = in_flight.worker = load.index(min(load))
+        in_flight.progress[0] = 0
+        self._in_flight[in_flight.job.number] = in_flight
         try:
             if setup.loader not in self._known[worker]:
                 self._pipes[worker].send(setup)
                 self._known[worker].add(setup.loader)
-            self._pipes[worker].send(job)
+            self._pipes[worker].send(in_flight.job)
         except ConnectionError:
             self._bury(worker)
-        return in_flight
 
-    def finish(self, in_flight: InFlight) -> Done:
-        """Wait until that job is done. Raises WorkerError if it failed or a worker died."""
+    def finish(self, in_flight: InFlight) -> int:
+        """Wait until that job is done. Returns how many of its pictures were not in the cache.
+
+        Raises WorkerError if one could not be decoded or a worker died.
+        """
         while in_flight.done is None:
+            if in_flight.job.number not in self._in_flight:
+                raise WorkerError("the workers were ended")
             for pipe in wait(self._pipes):
                 assert isinstance(pipe, Connection)
                 try:
@@ -106,7 +110,7 @@ class Workers:
                 self._in_flight.pop(done.number).done = done
         if in_flight.done.error:
             raise WorkerError(f"sample {in_flight.key}: {in_flight.done.error}")
-        return in_flight.done
+        return in_flight.done.misses
 
     def forget(self, loader: int) -> None:
         """Let the workers free what they keep for a loader."""
@@ -138,7 +142,7 @@ class Workers:
             with theirs:
                 self.processes.append(
                     subprocess.Popen(
-                        [sys.executable, "-m", "shards.worker", str(theirs.fileno())],
+                        [sys.executable, "-c", _MAIN, str(theirs.fileno())],
                         pass_fds=[theirs.fileno()],
                         stdin=subprocess.DEVNULL,
                         env=environment,
