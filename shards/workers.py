@@ -65,6 +65,12 @@ class Workers:
         self._num_loaders = 0
         self._stop = weakref.finalize(self, _stop, self.processes, self._pipes)
 
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def new_loader(self) -> int:
         """A number for one more loader."""
         self._num_loaders += 1
