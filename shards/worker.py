@@ -143,6 +143,8 @@ def serve(pipe: Connection) -> None:
                     benches.pop(loader)
         except (EOFError, ConnectionError):
             return
+        except FileNotFoundError:  # the memory is gone: the other end is just closing
+            return
 
 
 def main(fd: int) -> None:

@@ -105,7 +105,7 @@ class Workers:
         Raises WorkerError if one could not be decoded or a worker died.
         """
         while in_flight.done is None:
-            if in_flight.job.number not in self._in_flight:
+            if not self.processes or in_flight.job.number not in self._in_flight:
                 raise WorkerError("the workers were ended")
             for pipe in wait(self._pipes):
                 assert isinstance(pipe, Connection)
