@@ -104,9 +104,9 @@ class Cache:
         junk = np.empty(MAX_GAP, np.uint8)
         buffers = []
         for row, size, gap in zip(rows, length, [*gaps, 0], strict=True):
-            buffers.append(memoryview(self.data[self.starts[row] :][:size]))
+            buffers.append(self.data[self.starts[row] :][:size].data)
             if gap:
-                buffers.append(memoryview(junk[:gap]))
+                buffers.append(junk[:gap].data)
         path = shard_path(self.selection.shards_folder, int(self.selection.shard[rows[0]]))
         with path.open("rb") as tar:
             found = os.preadv(tar.fileno(), buffers, int(offset[0]))
@@ -129,7 +129,7 @@ def _identity(selection: Selection) -> str:
     """The same for the same rows in the same order, as shards never change."""
     digest = hashlib.sha256(str(selection.shards_folder.resolve()).encode())
     for array in (selection.shard, selection.offset, selection.length):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:24]
 
 

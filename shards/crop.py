@@ -94,9 +94,7 @@ def jpeg_shape(data: np.ndarray) -> tuple[int, int]:
     return height, width
 
 
-def crop_box(
-    draws: np.ndarray, height: int, width: int, crops: Crops
-) -> tuple[int, int, int, int]:
+def crop_box(draws: np.ndarray, height: int, width: int, crops: Crops) -> tuple[int, int, int, int]:
     """A random (left, top, right, bottom) in whole pixels, of at least one, in the picture."""
     low, high = crops.area
     area = (low + (high - low) * float(draws[0])) * height * width

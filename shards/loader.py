@@ -265,7 +265,7 @@ class Loader:
         order = self.order
         digest = hashlib.sha256("\n".join(self.selection.keys).encode())
         for array in (order.class_index, order.shard):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         settings = (order.batch_size, order.seed, order.rank.world, order.max_repeat, order.window)
         digest.update(repr((settings, order.shuffle, self.crops, self.size)).encode())
         return digest.hexdigest()

@@ -1,7 +1,7 @@
 """In which order an epoch sees its pictures. In: seed, epoch, classes, rank. Out: an Epoch.
 
 A pure function of what goes in: the number of workers, the speed of the machine and the epochs
-before have no part in it. So a position in an epoch is one number, and all that a saved state needs.
+before have no part in it. So a position in an epoch is one number, all that a saved state needs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A worker process: takes batches from a pipe and decodes them into shared memory.
 
-Started by shards/workers.py. It imports little, so that it is there in a fifth of a second, and ends when the pipe does, whatever happened to the process at its other
-end. Processes and not threads: beside a main thread that keeps Python's lock for half of the time,
-two threads decoded 3,300 pictures a second and two processes 4,600; beside an idle one both 6,300.
+Started by shards/workers.py. It imports little, so that it is there in a fifth of a second, and
+ends when the pipe does, whatever happened to the process at its other end. Processes and not
+threads: beside a main thread that keeps Python's lock for half of the time, two threads decoded
+3,300 pictures a second and two processes 4,600; beside an idle one both 6,300.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random crops: boxes that stay inside, pixels that are the decoder's, and how far they may be off."""
+"""Random crops: boxes that stay inside, pixels that are the decoder's, and how far they are off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loader: every picture once, an order that the seed decides, and what happens when it breaks."""
+"""The loader: every picture once, an order that the seed decides, and what a break leaves."""
 
 from __future__ import annotations
 

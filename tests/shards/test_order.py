@@ -19,9 +19,7 @@ def order(num: int, batch_size: int = 4, *, num_shards: int = 3, **settings) -> 
 
 
 def batches(epoch: Epoch) -> list[list[int]]:
-    return [
-        epoch.index[a:b].tolist() for a, b in zip(epoch.bounds, epoch.bounds[1:], strict=False)
-    ]
+    return [epoch.index[a:b].tolist() for a, b in zip(epoch.bounds, epoch.bounds[1:], strict=False)]
 
 
 def test_without_shuffling_the_order_is_the_selections() -> None:
@@ -69,7 +67,7 @@ def test_ranks_have_as_many_batches_and_together_see_everything_once(
     assert sorted(np.concatenate([part.index for part in parts])) == sorted(whole.index)
     sizes = [len(batch) for part in parts for batch in batches(part)]
     assert sum(sizes) == len(whole.index)
-    assert 1 <= min(sizes) and max(sizes) <= batch_size + 1
+    assert min(sizes) >= 1 and max(sizes) <= batch_size + 1
     if max_repeat == 1:
         assert sorted(whole.index) == list(range(num))
 

@@ -1,4 +1,4 @@
-"""Two real processes of torchrun: as many batches each, nothing twice, and the bytes in memory once."""
+"""Two real processes of torchrun: as many batches each, nothing twice, the bytes in memory once."""
 
 from __future__ import annotations
 
