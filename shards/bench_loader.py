@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -49,7 +48,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.one:
         print(json.dumps(run_one(args)), flush=True)
-        os._exit(0)
+        return 0
     try:
         report(args)
     except UsageError as error:

@@ -300,7 +300,7 @@ def family() -> list[int]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of processes and their children that have ended, see proc_pid_stat(5)."""
+    """User and system time of processes and of their ended children, see proc_pid_stat(5)."""
     ticks = 0
     for pid in pids:
         fields = read_proc(pid, "stat").rpartition(")")[2].split()
