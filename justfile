@@ -131,3 +131,7 @@ classify +PICTURES: setup
 # time one answer: PyTorch against the bundle's float32 and INT8 files
 bench-answer RUN BUNDLE=bundle: setup
     {{ quote(bin / "python") }} -m export.bench_answer "$1" "$2"
+
+# time loaders on a lake's pictures, with a plot (rivals: a Python of theirs, needs shards/bench_loader.txt)
+bench-loader LAKE=lake RIVALS=".venv-rivals/bin/python" *ARGS: setup
+    {{ quote(bin / "python") }} -m shards.bench_loader "$1" --rivals "$2" "${@:3}"
