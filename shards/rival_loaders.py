@@ -136,7 +136,7 @@ def litdata(folder: Path, own: Path, workers: int) -> Iterator[int]:
 
     change = transforms()
 
-    class Pictures(StreamingDataset):  # type: ignore[misc]
+    class Pictures(StreamingDataset):
         """Decoded and cropped."""
 
         def __getitem__(self, index: Any) -> tuple[Any, int]:
@@ -166,7 +166,7 @@ def mosaicml(folder: Path, own: Path, workers: int) -> Iterator[int]:
                 writer.write({"jpeg": path.read_bytes(), "label": label})
     change = transforms()
 
-    class Pictures(StreamingDataset):  # type: ignore[misc]
+    class Pictures(StreamingDataset):
         """Decoded and cropped."""
 
         def __getitem__(self, index: Any) -> tuple[Any, int]:
