@@ -172,3 +172,7 @@ docs: setup
     mkdir -p docs
     {{ quote(bin / "python") }} -m catalog.lake_page > docs/lake.md.tmp
     mv docs/lake.md.tmp docs/lake.md
+
+# time loaders on a lake's pictures, with a plot (rivals: a Python of theirs, needs shards/bench_loader.txt)
+bench-loader LAKE=lake RIVALS=".venv-rivals/bin/python" *ARGS: setup
+    {{ quote(bin / "python") }} -m shards.bench_loader "$1" --rivals "$2" "${@:3}"

@@ -188,10 +188,15 @@ def _decode_jpeg(data: bytes, header: Header, short_side: int) -> np.ndarray:
             data, colorspace="RGB", strict=True, **(smallest if factor > 1 else {})
         )
     except ValueError as error:
-        # "Premature end of data segment" is damage within the file.
-        reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
-        raise DecodeError(reason, str(error).strip()) from error
+        raise jpeg_error(error) from error
     return np.asarray(image)
+
+
+def jpeg_error(error: ValueError) -> DecodeError:
+    """What an error of simplejpeg means."""
+    # "Premature end of data segment" is damage within the file.
+    reason = "truncated" if "premature end of jpeg file" in str(error).lower() else "corrupt"
+    return DecodeError(reason, str(error).strip())
 
 
 def _reduction(side: int, short_side: int) -> int:

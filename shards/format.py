@@ -12,7 +12,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,18 +80,6 @@ def member_header(name: str, size: int) -> bytes:
     header[_CHECKSUM] = b" " * 8
     header[_CHECKSUM] = b"%06o\0 " % sum(header)
     return bytes(header)
-
-
-def read_bytes(tar: IO[bytes], offset: int, length: int) -> bytes:
-    """The bytes of one picture, from the open tar of its shard.
-
-    Raises EOFError if the tar ends before them.
-    """
-    tar.seek(offset)
-    data = tar.read(length)
-    if len(data) != length:
-        raise EOFError(f"{tar.name}: {len(data)} of {length} bytes at offset {offset}")
-    return data
 
 
 def write_sidecar(place: Place, table: pa.Table, plan_id: str) -> None:

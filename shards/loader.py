@@ -1,23 +1,47 @@
-"""Seeded training batches from memory. In: a Selection. Out: uint8 batches and class indices.
+"""Batches of whatever a SQL condition finds. In: a lake and a WHERE. Out: uint8 pictures, classes.
 
-Encoded bytes are held in memory and decoded in threads (libjpeg-turbo and Pillow leave the GIL), a
-few batches ahead of the one that is asked for. The order and every crop depend on seed and epoch
-alone, not on the number of threads.
+    loader = Loader("lake", "split = 'train' and sharpness > 20", size=224, batch_size=64,
+                    crops=Crops())
+    for epoch in range(30):
+        for batch in loader.epoch(epoch):
+            ...  # batch.images: uint8 (64, 224, 224, 3); batch.class_index: int64 (64,)
+
+Nothing is rewritten for it: the encoded bytes of the selection are kept in memory, once a machine
+(shards/cache.py), or stream from the shards (shards/stream.py), and worker processes decode them.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
+import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from shards.decode import decode_image
-from shards.select import Selection, read_encoded
+from catalog.moment import Moment
+from catalog.storage import Place, resolved
+from leaflake import UsageError
+from shards.cache import Cache
+from shards.crop import Crops
+from shards.order import Epoch, Order, Rank, this_rank
+from shards.select import Selection, select_from
+from shards.slots import HELD, SlotMemory, Slots
+from shards.stats import Meter, Stats
+from shards.stream import ReadAhead, stream_batches
+from shards.worker import Job, Setup
+from shards.workers import InFlight, WorkerError, Workers
+
+AHEAD = 2
+"""Batches that are made beyond one a worker, so that none waits for the next order."""
+
+LEAVE_BYTES = 2 * 10**9
+"""What the cache leaves of the free memory, for a small network and its batches."""
+
+WINDOW = 10_000
+"""Pictures over which a stream is shuffled; at 256 pixels some 150 MB."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +49,7 @@ class Batch:
     """One step's pictures."""
 
     images: np.ndarray
-    """uint8 (N, size, size, 3), RGB."""
+    """uint8 (N, size, size, 3), RGB, in memory that is used again when no array refers to it."""
 
     class_index: np.ndarray
     """int64 (N,)."""
@@ -33,105 +57,215 @@ class Batch:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CropRange:
-    """What a random crop may be. After Szegedy et al., "Going Deeper with Convolutions" (2015)."""
-
-    area: tuple[float, float] = (0.35, 1.0)
-    """Share of the picture's area. Above ImageNet's usual 0.08: a lesion must not be cut away."""
-
-    aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    """Width over height."""
-
-
 class Loader:
-    """Batches of a selection. Each epoch sees every picture once; the last batch may be small."""
+    """Epochs of a selection. Order and crops depend on seed and epoch alone. Close it, or use it
+    in a `with`."""
 
     def __init__(
         self,
-        selection: Selection,
+        lake: Place | Selection,
+        where: str = "true",
         *,
+        at: Moment | None = None,
         size: int,
         batch_size: int,
         seed: int = 0,
-        crops: CropRange | None = None,
-        threads: int = 2,
-        data: Sequence[bytes] | None = None,
+        crops: Crops | None = None,
+        max_repeat: float = 1.0,
+        workers: Workers | int | None = None,
+        cache: bool = True,
+        leave_bytes: int = LEAVE_BYTES,
+        window: int = WINDOW,
+        rank: Rank | None = None,
+        pin: Callable[[np.ndarray], None] | None = None,
     ) -> None:
-        """`size` is the side of the square crops in pixels; without `crops` the whole picture is
-        squeezed to the square, and the order is the selection's. `data` is what `read_encoded`
-        gave of the selection, for loaders that share it; without it, it is read."""
-        self.selection = selection
-        self.size = size
-        self.batch_size = batch_size
-        self.seed = seed
-        self.crops = crops
-        self.threads = threads
-        self.data = read_encoded(selection) if data is None else data
+        """Select, take memory, and begin to read.
 
-    @property
-    def num_batches(self) -> int:
-        """Batches an epoch."""
-        return math.ceil(len(self.selection) / self.batch_size)
+        `lake` is a lake's folder or URL, as it was `at` a snapshot or time; or a selection. With
+        `crops` an epoch is shuffled, and sees a class of n pictures min(n_max, n * max_repeat)
+        times, n_max being the largest class; without, pictures come whole, squeezed to squares of
+        `size` pixels, in the selection's order. `workers` is a number of processes (default: one a
+        core), or Workers that loaders share. The cache refuses to take what would not leave
+        `leave_bytes`. Without it pictures are read shard by shard, and shuffled over `window` of
+        them. `rank` is torchrun's. `pin` is called once, with the memory of the batches, uint8
+        (bytes,).
+        Raises UsageError.
+        """
+        if max_repeat > 1 and crops is None:
+            raise ValueError("only random crops may be repeated; judge on every picture once")
+        if isinstance(lake, Selection):
+            self.selection = lake
+        else:
+            self.selection, _ = select_from(lake, where, at)
+        self.size = size
+        self.crops = crops
+        self.order = Order(
+            self.selection.class_index,
+            self.selection.shard,
+            batch_size,
+            seed=seed,
+            rank=this_rank() if rank is None else rank,
+            shuffle=crops is not None,
+            max_repeat=max_repeat,
+            window=None if cache else window,
+        )
+        self.num_batches = self.order.num_batches()
+        self.cache = Cache(self.selection, leave_bytes=leave_bytes) if cache else None
+        self._owns_workers = not isinstance(workers, Workers)
+        self.workers = workers if isinstance(workers, Workers) else Workers(workers)
+        self._ahead = self.workers.count + AHEAD
+        self._memory = SlotMemory(self._slots(batch_size))
+        if pin:
+            pin(self._memory.pixels)
+        self._setup = Setup(
+            loader=self.workers.new_loader(),
+            memory=self._memory.path,
+            slots=self._memory.slots,
+            cache=self.cache.path if self.cache else None,
+            shards_folder=resolved(self.selection.shards_folder),
+            crops=crops,
+        )
+        self._in_flight: deque[InFlight] = deque()
+        self._runs = 0
+        self._position = (0, 0)
+        self._resume: tuple[int, int] | None = None
+        self._meter = Meter()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, unless others use them too, and give the memory back."""
+        self._drain()
+        self.workers.forget(self._setup.loader)
+        if self._owns_workers:
+            self.workers.close()
+        if self.cache:
+            self.cache.close()
+        self._memory.close()
+
+    def stats(self) -> Stats:
+        """Of the epoch that runs, or of the last one."""
+        return self._meter.stats()
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of one epoch."""
-        order = np.arange(len(self.selection))
-        if self.crops:
-            np.random.default_rng((self.seed, epoch)).shuffle(order)
-        chunks = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        pending: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            for chunk in chunks:
-                pending.append(pool.submit(self._make_batch, epoch, chunk))
-                if len(pending) > self.threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+        """The batches of one epoch, or those that are left of it after `load_state_dict`.
 
-    def _make_batch(self, epoch: int, indices: np.ndarray) -> Batch:
-        images = np.stack([self._make_image(epoch, int(index)) for index in indices])
-        keys = tuple(self.selection.keys[index] for index in indices)
-        return Batch(images, self.selection.class_index[indices], keys)
+        To begin another one ends this one. Raises WorkerError with the key of the sample that a
+        worker could not decode or died at.
+        """
+        first = 0
+        if self._resume and self._resume[0] == epoch:
+            first, self._resume = self._resume[1], None
+        self._drain()
+        self._runs += 1
+        run = self._runs
+        plan = self.order.epoch(epoch)
+        meter = self._meter = Meter()
+        stream = None
+        if not self.cache:
+            items = stream_batches(self.selection, plan, first)
+            stream = ReadAhead(items, AHEAD)
+        submitted = first
+        try:
+            for number in range(first, plan.num_batches):
+                while submitted < plan.num_batches and len(self._in_flight) < self._ahead:
+                    self._submit(plan, submitted, stream)
+                    submitted += 1
+                batch = self._finish(plan, number, meter)
+                self._position = (epoch, number + 1)
+                yield batch
+                del batch  # so that its memory can be used again
+                if self._runs != run:
+                    raise RuntimeError("another epoch of this loader has begun")
+                meter.ask()
+            meter.end()
+        finally:
+            if self._runs == run:
+                self._drain()
+            if stream:
+                stream.close()
 
-    def _make_image(self, epoch: int, index: int) -> np.ndarray:
-        image = decode_image(self.data[index])
-        if self.crops is None:
-            return squeeze(image, self.size)
-        random = np.random.default_rng((self.seed, epoch, index))
-        cropped = squeeze(image, self.size, crop_box(random, image.shape[:2], self.crops))
-        return turn(cropped, int(random.integers(8)))
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is: after the batch that was handed out last."""
+        epoch, batch = self._position
+        return {"epoch": epoch, "batch": batch, "of": self._identity()}
 
+    def load_state_dict(self, state: dict[str, Any]) -> int:
+        """Go on from there, with any number of workers. Returns the epoch to ask for next.
 
-def crop_box(
-    random: np.random.Generator, shape: tuple[int, ...], crops: CropRange
-) -> tuple[float, float, float, float]:
-    """A random (left, top, right, bottom) inside a picture of `shape` (H, W)."""
-    height, width = shape
-    area = random.uniform(*crops.area) * height * width
-    aspect = math.exp(random.uniform(math.log(crops.aspect[0]), math.log(crops.aspect[1])))
-    box_width = min(width, math.sqrt(area * aspect))
-    box_height = min(height, math.sqrt(area / aspect))
-    left = random.uniform(0, width - box_width)
-    top = random.uniform(0, height - box_height)
-    return left, top, left + box_width, top + box_height
+        Raises UsageError if the state is of another selection, seed or batch size.
+        """
+        if state["of"] != self._identity():
+            raise UsageError(
+                "the saved state is of another selection, seed, batch size, number of processes or "
+                "kind of reading, so that it says nothing about this one. Load with the settings "
+                "of then, or begin a new epoch."
+            )
+        epoch, batch = state["epoch"], state["batch"]
+        if batch == self.num_batches:
+            epoch, batch = epoch + 1, 0
+        self._position = self._resume = (epoch, batch)
+        return epoch
 
+    def _slots(self, batch_size: int) -> Slots:
+        capacity = batch_size + (self.order.rank.world > 1)
+        encoded = 0 if self.cache else capacity * int(self.selection.length.max())
+        return Slots(self._ahead + HELD, capacity, self.size, encoded)
 
-def squeeze(
-    image: np.ndarray, size: int, box: tuple[float, float, float, float] | None = None
-) -> np.ndarray:
-    """Resize uint8 (H, W, 3), or a box of it, to (size, size, 3): antialiased bilinear, the same
-    triangle weights as train/preprocess.py."""
-    picture = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(picture)
+    def _submit(self, plan: Epoch, number: int, stream: ReadAhead | None) -> None:
+        places = slice(*plan.bounds[number : number + 2])
+        rows = plan.index[places]
+        slot = self._memory.take()
+        if stream:
+            data = np.frombuffer(b"".join(stream.get()), np.uint8)
+            self._memory.slots.encoded(self._memory.data, slot)[: len(data)] = data
+            start = np.cumsum(self.selection.length[rows]) - self.selection.length[rows]
+        else:
+            assert self.cache is not None
+            start = self.cache.starts[rows]
+        job = Job(
+            loader=self._setup.loader,
+            number=self.workers.new_job(),
+            slot=slot,
+            row=rows,
+            start=start,
+            length=self.selection.length[rows],
+            shard=self.selection.shard[rows],
+            offset=self.selection.offset[rows],
+            draws=plan.draws[places],
+        )
+        keys = tuple(self.selection.keys[row] for row in rows)
+        progress = self._memory.slots.progress(self._memory.data, slot)
+        self._in_flight.append(InFlight(job, keys, progress))
+        self.workers.submit(self._setup, self._in_flight[-1])
 
+    def _finish(self, plan: Epoch, number: int, meter: Meter) -> Batch:
+        in_flight = self._in_flight[0]
+        misses = self.workers.finish(in_flight)
+        self._in_flight.popleft()
+        job = in_flight.job
+        images = self._memory.lend(job.slot, len(job.row))
+        hits = len(job.row) - misses if self.cache else 0
+        meter.hand_out(len(job.row), hits, int(job.length.sum()))
+        return Batch(images, self.selection.class_index[job.row], in_flight.keys)
 
-def turn(image: np.ndarray, variant: int) -> np.ndarray:
-    """One of the eight ways, 0 to 7, to lay a square picture on a table: leaves have no up."""
-    if variant & 4:
-        image = image.transpose(1, 0, 2)
-    if variant & 2:
-        image = image[:, ::-1]
-    if variant & 1:
-        image = image[::-1]
-    return image
+    def _drain(self) -> None:
+        """Wait for the batches that nobody will ask for, as workers still write to their slots."""
+        while self._in_flight:
+            with contextlib.suppress(WorkerError):
+                self.workers.finish(self._in_flight[0])
+            self._memory.give_back(self._in_flight.popleft().job.slot)
+
+    def _identity(self) -> str:
+        """What an order depends on."""
+        order = self.order
+        digest = hashlib.sha256("\n".join(self.selection.keys).encode())
+        for array in (order.class_index, order.shard):
+            digest.update(np.ascontiguousarray(array).data)
+        settings = (order.batch_size, order.seed, order.rank.world, order.max_repeat, order.window)
+        digest.update(repr((settings, order.shuffle, self.crops, self.size)).encode())
+        return digest.hexdigest()

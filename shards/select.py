@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from catalog.lake import Lake
-from catalog.storage import Place, join, read_ranges
+from catalog.lake import Lake, open_lake
+from catalog.moment import Moment
+from catalog.organise import label_tree
+from catalog.storage import Place, as_place, read_ranges
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
+from shards.reads import shard_path
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,13 @@ def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
     )
 
 
+def select_from(place: Place, where: str, at: Moment | None = None) -> tuple[Selection, LabelTree]:
+    """`select` from the lake at `place`, as it was `at` a moment, and its label tree of then."""
+    with open_lake(as_place(place), at=at) as lake:
+        tree = label_tree(lake.connection)
+        return select(lake, where, tree), tree
+
+
 def read_encoded(selection: Selection) -> Sequence[bytes]:
     """The encoded bytes of every picture, in the selection's order; read shard by shard.
 
@@ -96,7 +106,7 @@ def read_encoded(selection: Selection) -> Sequence[bytes]:
 
 
 def _read_shard(selection: Selection, shard: int, indices: np.ndarray) -> list[bytes]:
-    tar = join(selection.shards_folder, f"{shard:06d}.tar")
+    tar = shard_path(selection.shards_folder, shard)
     offsets, lengths = selection.offset[indices].tolist(), selection.length[indices].tolist()
     try:
         return read_ranges(tar, list(zip(offsets, lengths, strict=True)))

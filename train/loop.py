@@ -180,7 +180,8 @@ def fine_tune(training: Training) -> dict[str, float | int]:
             if losses:
                 found = training.judge(average.module)
                 row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": clock.step}
-                training.log({**row, "loss": float(np.mean(losses)), **found})
+                row |= {"loss": float(np.mean(losses)), **loader.stats().row()}
+                training.log({**row, **found})
                 best.offer(average.module, {"epoch": epoch + 1, **found}, training.keep)
     if clock.step == 0:
         best.offer(model, {"epoch": 0, **training.judge(model)}, training.keep)

@@ -52,6 +52,18 @@ class Recipe:
     """More than this no longer helps on a few thousand pictures."""
 
     seed: int = 0
+    max_repeat: float = 1.0
+    """A class of n pictures is seen min(n_max, n * max_repeat) times an epoch, n_max being the
+    size of the largest; 1 is each picture once."""
+
+    workers: int | None = None
+    """Processes that decode; None: one a core."""
+
+    cache: bool = True
+    """Whether the encoded pictures of train and val are kept in memory; else they stream."""
+
+    leave_gb: float = 2.0
+    """Of the free memory, what that must leave for training, in 10**9 bytes."""
 
 
 def cpu() -> Recipe:
@@ -88,6 +100,18 @@ def strix_halo() -> Recipe:
 
     just torch_index=<URL of the ROCm wheels> setup; just train strix-halo
 
+    Processor and GPU share the memory, so that the cache must leave what training takes of it:
+
+        weights, gradients, AdamW's two moments, the average: 28 million x 20 bytes    0.6 GB
+        what Swin-Tiny keeps of 128 pictures for the backward pass, in bfloat16          9.7 GB
+        as much again for the gradients of that and for scratch                          9.7 GB
+        32 workers of 50 MB, and 3 x 36 batches of 128 x 224 x 224 x 3 bytes             3.7 GB
+        desktop, Python, ROCm                                                            4.3 GB
+
+    so leave_gb is 28. (The 9.7 GB are counted by saved_tensors_hooks on a processor; the rest is
+    arithmetic, and 4.3 GB are a guess.) Of 128 GB that leaves over 90 for pictures; 1.47 million
+    with a short side of 256 pixels, at 17 kB each, are 25.
+
     Not run yet: no such machine was at hand. The code path is the CPU's with another device.
     """
     return Recipe(
@@ -99,6 +123,7 @@ def strix_halo() -> Recipe:
         eval_size=224,
         batch_size=128,
         learning_rate=2e-4,
+        leave_gb=28,
     )
 
 

@@ -40,6 +40,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         help="so many, however long they take; with --minutes at most so many",
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="read the pictures from the shards in every epoch, instead of keeping them in memory",
+    )
     parser.add_argument("--reuse", action="store_true", help="if such a run is done, only name it")
 
 
@@ -72,6 +77,8 @@ def chosen_recipe(args: argparse.Namespace) -> Recipe:
     recipe = replace(RECIPES[args.recipe](), seed=args.seed)
     if args.epochs is not None:
         recipe = replace(recipe, max_epochs=args.epochs, minutes=None)
+    if args.stream:
+        recipe = replace(recipe, cache=False)
     if args.minutes is not None:
         recipe = replace(recipe, minutes=args.minutes)
     return recipe

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from catalog.moment import Moment
 from catalog.organise import label_tree
 from catalog.storage import Place
 from leaflake import UsageError
-from shards.loader import CropRange, Loader
-from shards.select import read_encoded, select
+from shards.crop import Crops
+from shards.loader import Loader
+from shards.select import Selection, select
+from shards.workers import Workers
 from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.loop import Row, Training, fit
 from train.metrics import no_plant_mask
+from train.pin import pin_memory
 from train.recipes import Recipe
 from train.run_folder import append_row, finish_run, save_weights, start_run
 from train.speed import precision_name
@@ -46,36 +49,59 @@ def train_run(recipe: Recipe, lake_path: Place, runs: Path, *, at: Moment | None
             "Add pictures to the classes. Nothing was written."
         )
     backbone = load_backbone(recipe.backbone)
-    path = start_run(runs, recipe, tree, lake_path, snapshot, backbone.weights)
-    print(
-        f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train and "
-        f"{len(val):,} val pictures, {tree.num_species} species, {tree.num_classes} classes"
-    )
+    with open_loaders(recipe, train, val) as (crops, still, judged):
+        path = start_run(runs, recipe, tree, lake_path, snapshot, backbone.weights)
+        print(
+            f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train "
+            f"and {len(val):,} val pictures, {tree.num_species} species, "
+            f"{tree.num_classes} classes"
+        )
 
-    def log(row: Row) -> None:
-        append_row(path, {"seconds": round(time.time() - started, 1), **row})
-        tqdm.write(describe(row), file=sys.stderr)  # lifts the bar first
+        def log(row: Row) -> None:
+            append_row(path, {"seconds": round(time.time() - started, 1), **row})
+            tqdm.write(describe(row), file=sys.stderr)  # lifts the bar first
 
-    loader = partial(
-        Loader, batch_size=recipe.batch_size, seed=recipe.seed, threads=os.cpu_count() or 1
-    )
-    train_data = read_encoded(train)
-    training = Training(
-        recipe=recipe,
-        tree=tree,
-        model=Classifier(backbone, tree, recipe.eval_size),
-        train=loader(train, size=recipe.train_size, crops=CropRange(), data=train_data),
-        still=loader(train, size=recipe.train_size, data=train_data),
-        val=loader(val, size=recipe.eval_size),
-        log=log,
-        keep=partial(save_weights, path),
-    )
-    best = fit(training)
+        training = Training(
+            recipe=recipe,
+            tree=tree,
+            model=Classifier(backbone, tree, recipe.eval_size),
+            train=crops,
+            still=still,
+            val=judged,
+            log=log,
+            keep=partial(save_weights, path),
+        )
+        best = fit(training)
     minutes = (time.time() - started) / 60
     precision = precision_name(training.precision)
     finish_run(path, training.model, {"minutes": minutes, "precision": precision, "val": best})
     print(f"val, epoch {best['epoch']}: {describe_figures(best)}; {minutes:.1f} minutes in all")
     return path
+
+
+@contextmanager
+def open_loaders(
+    recipe: Recipe, train: Selection, val: Selection
+) -> Iterator[tuple[Loader, Loader, Loader]]:
+    """Random crops of `train`, its whole pictures, and those of `val`: with the same workers, and
+    the bytes of `train` once. Raises UsageError if they do not fit into memory."""
+    with ExitStack() as stack:
+        loader = partial(
+            Loader,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            workers=stack.enter_context(Workers(recipe.workers)),
+            cache=recipe.cache,
+            leave_bytes=int(recipe.leave_gb * 1e9),
+            pin=pin_memory if recipe.device == "cuda" else None,
+        )
+        yield (
+            stack.enter_context(
+                loader(train, size=recipe.train_size, crops=Crops(), max_repeat=recipe.max_repeat)
+            ),
+            stack.enter_context(loader(train, size=recipe.train_size)),
+            stack.enter_context(loader(val, size=recipe.eval_size)),
+        )
 
 
 SPOKEN = {
@@ -92,7 +118,11 @@ def describe(row: Row) -> str:
         rates = [f"{name} {rate}" for name, rate in row.items() if name != "stage"]
         return f"training steps, pictures/s: {', '.join(rates)}"
     stage = f"epoch {row['epoch']}" if "epoch" in row else "heads on frozen features"
-    return f"{stage}: loss {row['loss']:.3f}; val {describe_figures(row)}"
+    said = f"{stage}: loss {row['loss']:.3f}; val {describe_figures(row)}"
+    if "pictures_per_s" in row:
+        waiting = 100 * float(row["waiting_share"])
+        said += f"; {row['pictures_per_s']} pictures/s, {waiting:.1f} % waiting for them"
+    return said
 
 
 def describe_figures(found: Mapping[str, float | int | str]) -> str:

@@ -1,11 +1,12 @@
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from catalog.taxonomy import LabelTree
+from shards.format import ShardWriter
 from shards.loader import Loader
 from shards.select import Selection
 from train.backbones import Backbone
@@ -16,14 +17,20 @@ from train.recipes import Recipe, cpu
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust")])
 
 
-@pytest.fixture
-def loader(draw, encode) -> Loader:
+@pytest.fixture(scope="module")
+def loader(draw, encode, tmp_path_factory) -> Iterator[Loader]:
     """Two batches of two pictures."""
-    data = [encode(draw(seed)) for seed in range(4)]
-    zeros = np.zeros(4, dtype=np.int64)
+    folder = tmp_path_factory.mktemp("loop")
+    writer = ShardWriter(folder / "000000.tar")
+    places = [writer.add(f"000000-{n:05d}", encode(draw(n)), {}) for n in range(4)]
+    writer.close()
+    offset, length = np.array(places).T
     keys = ("a", "b", "c", "d")
-    selection = Selection(keys, ("set",) * 4, np.arange(4) % 2, zeros, zeros, zeros, Path())
-    return Loader(selection, size=8, batch_size=2, threads=1, data=data)
+    selection = Selection(
+        keys, ("set",) * 4, np.arange(4) % 2, np.zeros(4, np.int64), offset, length, folder
+    )
+    with Loader(selection, size=8, batch_size=2, workers=1) as loader:
+        yield loader
 
 
 class Record:
@@ -64,6 +71,7 @@ def test_epochs_without_minutes_are_done_in_full_and_the_best_weights_kept(loade
     training = record.training(replace(cpu(), max_epochs=3, minutes=None), loader)
     best = fine_tune(training)
     assert [(row["epoch"], row["steps"]) for row in record.rows] == [(1, 2), (2, 4), (3, 6)]
+    assert all(row["pictures_per_s"] > 0 and row["cache_hit_share"] == 1 for row in record.rows)
     assert best["joint_top1"] == max(row["joint_top1"] for row in record.rows)
     assert equal(record.kept[-1], training.model.state_dict())
 

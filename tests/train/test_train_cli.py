@@ -22,6 +22,7 @@ def parse(*arguments: str) -> argparse.Namespace:
         (["--epochs", "2"], replace(cpu(), minutes=None, max_epochs=2)),
         (["--epochs", "2", "--minutes", "0.5"], replace(cpu(), minutes=0.5, max_epochs=2)),
         (["--seed", "3"], replace(cpu(), seed=3)),
+        (["--stream"], replace(cpu(), cache=False)),
     ],
 )
 def test_epochs_alone_have_no_time_limit_and_the_rest_is_the_recipe(arguments, expected):

@@ -1,0 +1,110 @@
+"""Memory that processes of this machine share. In: a name and a size. Out: bytes under a path.
+
+On Linux it is an anonymous file in memory (memfd_create(2)): the system frees it when the last
+process that has it open is gone, however that ended, so that nothing can be left behind. Others
+open it as /proc/PID/fd/FD; a note in the temporary folder tells them which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from leaflake import UsageError
+
+
+class Shared:
+    """`data`, uint8 (num_bytes,), is the memory. It costs what is written of it, page by page."""
+
+    def __init__(self, fd: int, num_bytes: int, file: str | None = None) -> None:
+        """`file` is the path of the file behind it, where that is not anonymous."""
+        self.path = file or f"/proc/{os.getpid()}/fd/{fd}"
+        """Where another process of this user opens it, as long as this one has it open."""
+
+        self.data = np.frombuffer(mmap.mmap(fd, num_bytes), np.uint8)
+        self.close = weakref.finalize(self, os.close, fd)
+        """Close the file; `data` stays valid as long as something refers to it."""
+
+
+def create(name: str, num_bytes: int) -> Shared:
+    """New memory of zeros; `name` is for people who look into /proc."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create(name)
+        os.ftruncate(fd, num_bytes)
+        return Shared(fd, num_bytes)
+    fd, file = tempfile.mkstemp(prefix=f"{name}-")  # not Linux
+    os.ftruncate(fd, num_bytes)
+    shared = Shared(fd, num_bytes, file)
+    weakref.finalize(shared, os.unlink, file)
+    return shared
+
+
+def attach(path: str) -> Shared:
+    """The memory that another process created. Raises OSError if it is gone."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    return Shared(fd, os.fstat(fd).st_size, None if path.startswith("/proc/") else path)
+
+
+def find_or_create(name: str, num_bytes: int, check: Callable[[], None]) -> Shared:
+    """The memory that some process of this user has open under `name`, or new of zeros.
+
+    Of several that start at once the first creates it; that one calls `check` before, which may
+    refuse by raising.
+    """
+    folder = _notes()
+    note = folder / name
+    with _locked(folder / "lock"):
+        for other in sorted(folder.iterdir()):
+            if other.name != "lock" and not _is_held(other):
+                other.unlink()  # its process was killed
+        with contextlib.suppress(FileNotFoundError):
+            return attach(note.read_text(encoding="ascii"))
+        check()
+        shared = create(name, num_bytes)
+        note.write_text(shared.path, encoding="ascii")
+        return shared
+
+
+def _notes() -> Path:
+    """The folder of notes, which nobody else can write to."""
+    folder = Path(tempfile.gettempdir()) / f"leaflake-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise UsageError(
+            f"{folder}: belongs to another user. Remove it, or set TMPDIR to a folder of yours. "
+            "Nothing was written."
+        )
+    return folder
+
+
+def _is_held(note: Path) -> bool:
+    """Whether the process that wrote the note still has that memory open."""
+    path = note.read_text(encoding="ascii")
+    if not path.startswith("/proc/"):
+        return os.path.isfile(path)  # not Linux
+    try:
+        # By now the numbers may be another process and file, but that has another name.
+        return note.name in os.readlink(path)
+    except OSError:
+        return False
+
+
+def _close(fd: int, path: str) -> None:
+    os.close(fd)
+    if path and not path.startswith("/proc/"):
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
