@@ -19,7 +19,7 @@ from catalog.storage import Place, join, list_sizes, make_folder, name_of, publi
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.format import ShardWriter
-from shards.select import Selection, read_encoded, select
+from shards.select import Selection, every_class, read_encoded, select
 
 DEFAULT_SAMPLES_PER_SHARD = 1_000
 """About 18 MB a tar at 256 pixels; read whole into memory while it is copied."""
@@ -60,7 +60,7 @@ def export(
             f"{out}: is not empty, it holds {found[0]}. Name a new folder, or delete what an "
             "interrupted export left. Nothing was written."
         )
-    tree = _every_class(lake)
+    tree = every_class(lake)
     selection = select(lake, where, tree)
     make_folder(out)
     name = name_of(resolved(out))
@@ -74,15 +74,6 @@ def export(
     counts = Counter(selection.class_index.tolist())
     _write_classes(join(out, CLASSES_NAME), lake, where, tree, counts)
     return Exported(len(selection), len(counts), len(starts), lake.snapshot)
-
-
-def _every_class(lake: Lake) -> LabelTree:
-    return LabelTree.from_pairs(
-        lake.connection.execute(
-            'SELECT DISTINCT species, "condition" FROM samples '
-            'WHERE species IS NOT NULL AND "condition" IS NOT NULL'
-        ).fetchall()
-    )
 
 
 def _write_shard(place: Place, part: Selection, tree: LabelTree) -> None:

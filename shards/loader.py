@@ -23,6 +23,7 @@ import numpy as np
 
 from catalog.moment import Moment
 from catalog.storage import Place, resolved
+from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.cache import Cache
 from shards.crop import Crops
@@ -79,7 +80,7 @@ class Loader:
         rank: Rank | None = None,
         pin: Callable[[np.ndarray], None] | None = None,
     ) -> None:
-        """Select, take memory, and begin to read.
+        """Select, take memory, and begin to read. `tree` names the classes of a lake's pictures.
 
         `lake` is a lake's folder or URL, as it was `at` a snapshot or time; or a selection. With
         `crops` an epoch is shuffled, and sees a class of n pictures min(n_max, n * max_repeat)
@@ -93,10 +94,11 @@ class Loader:
         """
         if max_repeat > 1 and crops is None:
             raise ValueError("only random crops may be repeated; judge on every picture once")
+        self.tree: LabelTree | None = None
         if isinstance(lake, Selection):
             self.selection = lake
         else:
-            self.selection, _ = select_from(lake, where, at)
+            self.selection, self.tree = select_from(lake, where, at)
         self.size = size
         self.crops = crops
         self.order = Order(

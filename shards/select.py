@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from catalog.lake import Lake, open_lake
 from catalog.moment import Moment
-from catalog.organise import label_tree
 from catalog.storage import Place, as_place, read_ranges
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
@@ -25,7 +25,8 @@ class Selection:
     datasets: tuple[str, ...]
 
     class_index: np.ndarray
-    """int64 (N,), positions in the label tree."""
+    """int64 (N,), positions in the label tree; its number of classes plus the position of the
+    species, where only that is known."""
 
     shard: np.ndarray
     """int64 (N,)."""
@@ -54,41 +55,54 @@ class Selection:
         )
 
 
-def select(lake: Lake, where: str, tree: LabelTree) -> Selection:
+def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = False) -> Selection:
     """The labelled samples of `lake` for which the SQL condition `where` holds.
 
+    With `species_only` also those of a known species with an unknown condition.
     Raises UsageError if DuckDB cannot make sense of `where`, nothing matches, or a sample is of a
     class that `tree` lacks.
     """
+    labelled = "species IS NOT NULL" + ("" if species_only else ' AND "condition" IS NOT NULL')
     try:
         # The line break is for a `where` that ends in a comment.
-        rows = lake.connection.execute(
+        found = lake.connection.execute(
             'SELECT "key", dataset, species, "condition", shard, "offset", length FROM samples '
-            f'WHERE species IS NOT NULL AND "condition" IS NOT NULL AND ({where}\n) '
-            'ORDER BY shard, "offset"'
-        ).fetchall()
+            f'WHERE {labelled} AND ({where}\n) ORDER BY shard, "offset"'
+        ).to_arrow_table()
     except duckdb.Error as error:
         raise UsageError(f"--where {where!r}: {str(error).splitlines()[0]}") from None
-    if not rows:
+    if not found.num_rows:
         raise UsageError(f"{lake.path}: no labelled sample matches {where!r}. Nothing was written.")
-    place = np.array([row[4:7] for row in rows], dtype=np.int64).reshape(-1, 3)
+    labels = list(zip(found["species"].to_pylist(), found["condition"].to_pylist(), strict=True))
+    class_index = {label: _class_index(lake, tree, *label) for label in set(labels)}
+    shard, offset, length = (
+        found[name].to_numpy().astype(np.int64) for name in ("shard", "offset", "length")
+    )
     return Selection(
-        keys=tuple(row[0] for row in rows),
-        datasets=tuple(row[1] for row in rows),
-        class_index=np.array(
-            [_class_index(lake, tree, row[2], row[3]) for row in rows], dtype=np.int64
-        ),
-        shard=place[:, 0],
-        offset=place[:, 1],
-        length=place[:, 2],
+        keys=tuple(found["key"].to_pylist()),
+        datasets=tuple(map(sys.intern, found["dataset"].to_pylist())),
+        class_index=np.array([class_index[label] for label in labels], dtype=np.int64),
+        shard=shard,
+        offset=offset,
+        length=length,
         shards_folder=lake.shards_folder,
     )
 
 
+def every_class(lake: Lake) -> LabelTree:
+    """The tree of every species and condition that a sample has, in a split or not."""
+    return LabelTree.from_pairs(
+        lake.connection.execute(
+            'SELECT DISTINCT species, "condition" FROM samples '
+            'WHERE species IS NOT NULL AND "condition" IS NOT NULL'
+        ).fetchall()
+    )
+
+
 def select_from(place: Place, where: str, at: Moment | None = None) -> tuple[Selection, LabelTree]:
-    """`select` from the lake at `place`, as it was `at` a moment, and its label tree of then."""
+    """`select` from the lake at `place`, as it was `at` a moment, and the tree of its classes."""
     with open_lake(as_place(place), at=at) as lake:
-        tree = label_tree(lake.connection)
+        tree = every_class(lake)
         return select(lake, where, tree), tree
 
 
@@ -119,8 +133,10 @@ def _read_shard(selection: Selection, shard: int, indices: np.ndarray) -> list[b
         ) from None
 
 
-def _class_index(lake: Lake, tree: LabelTree, species: str, condition: str) -> int:
+def _class_index(lake: Lake, tree: LabelTree, species: str, condition: str | None) -> int:
     try:
+        if condition is None:
+            return tree.num_classes + tree.species_index(species)
         return tree.class_index(species, condition)
     except KeyError:
         raise UsageError(

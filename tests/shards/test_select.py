@@ -12,7 +12,7 @@ from catalog.lake import Lake, create_lake
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.format import ShardWriter
-from shards.select import Selection, read_encoded, select
+from shards.select import Selection, read_encoded, select, select_from
 
 TREE = LabelTree.from_pairs([("apple", "scab"), ("tomato", "healthy"), ("tomato", "late_blight")])
 
@@ -70,6 +70,26 @@ def test_a_selection_is_in_the_order_of_the_disk(lake) -> None:
 )  # fmt: skip
 def test_any_condition_is_a_selection(lake, where, keys) -> None:
     assert select(lake, where, TREE).keys == keys
+
+
+def test_a_picture_of_a_known_species_with_an_unknown_condition_comes_if_asked_for(lake) -> None:
+    found = select(lake, "shard = 0", TREE, species_only=True)
+    assert found.keys == ("000000-00000", "000000-00001", "000000-00002")
+    assert found.class_index.tolist() == [1, 0, TREE.num_classes + 1]
+
+
+def test_a_selection_from_a_place_counts_every_class_of_the_lake_in_a_split_or_not(
+    tmp_path,
+) -> None:
+    with create_lake(tmp_path / "lake") as lake, lake.commit("rows") as connection:
+        connection.executemany(
+            'INSERT INTO samples (species, "condition", split, shard, "offset", length) '
+            "VALUES (?, ?, ?, 0, 0, 0)",
+            [("apple", "scab", None), ("tomato", "healthy", "train")],
+        )
+    found, tree = select_from(str(tmp_path / "lake"), "split = 'train'")
+    assert tree == LabelTree.from_pairs([("apple", "scab"), ("tomato", "healthy")])
+    assert found.class_index.tolist() == [1]
 
 
 @pytest.mark.parametrize("where", ["splitt = 'train'", "split = ", "1) OR (", "species > 5 +"])
