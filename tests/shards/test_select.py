@@ -83,8 +83,8 @@ def test_a_selection_from_a_place_counts_every_class_of_the_lake_in_a_split_or_n
 ) -> None:
     with create_lake(tmp_path / "lake") as lake, lake.commit("rows") as connection:
         connection.executemany(
-            'INSERT INTO samples (species, "condition", split, shard, "offset", length) '
-            "VALUES (?, ?, ?, 0, 0, 0)",
+            'INSERT INTO samples ("key", dataset, species, "condition", split, shard, '
+            "\"offset\", length) VALUES ('a', 'lab', ?, ?, ?, 0, 0, 0)",
             [("apple", "scab", None), ("tomato", "healthy", "train")],
         )
     found, tree = select_from(str(tmp_path / "lake"), "split = 'train'")
