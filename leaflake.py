@@ -21,6 +21,7 @@ COMMANDS = {
     "labels": ("catalog.labels_cli", "show what the folder-name reader makes of a name"),
     "train": ("train.train_cli", "a lake -> a run folder with a trained model"),
     "evaluate": ("train.evaluate_cli", "a run -> its figures on the test split"),
+    "compare": ("train.compare_cli", "runs -> their accuracy, speed and size, side by side"),
     "export": ("export.export_cli", "a run -> a release bundle (ONNX fp32 and INT8, manifest)"),
     "serve": ("serve.serve_cli", "a bundle -> HTTP server and page"),
     "classify": ("serve.classify_cli", "pictures -> species and condition, on the command line"),

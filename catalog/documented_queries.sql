@@ -43,6 +43,17 @@ WHERE group_id = (SELECT group_id FROM samples WHERE key = '000000-00007');
 -- Does anything lie in two splits? The answer has to be empty
 FROM split_leaks;
 
+-- Who took most of the pictures, and on which side of the split by source they lie
+FROM sources LIMIT 20;
+
+-- How many pictures of each dataset test what a model makes of another photographer's pictures
+SELECT dataset, count(*) FILTER (source_split = 'test') AS test, count(*) AS pictures,
+    count(DISTINCT (species, condition)) FILTER (source_split = 'test') AS classes_judged
+FROM samples GROUP BY dataset ORDER BY test DESC, dataset;
+
+-- Does a source or a group lie on two sides of that split? The answer has to be empty
+FROM source_leaks;
+
 -- Why pictures are taken to show one thing
 SELECT kind, count(*) AS pairs, median(distance) AS median FROM links
 GROUP BY kind ORDER BY pairs DESC;
@@ -75,3 +86,10 @@ SELECT shard, "offset", length, source_path FROM samples WHERE key = '000000-000
 
 -- What the last ingests did
 FROM ingest_runs LIMIT 5;
+
+-- Which folders' labels disagree most with the model that was evaluated last
+SELECT dataset, folder, pictures, disagree, contradicted, mostly FROM label_disagreements LIMIT 20;
+
+-- The labels that are most probably wrong
+SELECT rank, key, species, condition, predicted_species, predicted_condition, probability,
+    label_probability, source_path FROM suspect_labels LIMIT 20;

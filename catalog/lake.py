@@ -74,6 +74,22 @@ class Lake:
         return int(row[0])
 
     @property
+    def pictures_snapshot(self) -> int:
+        """Number of the newest snapshot that changed more than the table `predictions`.
+
+        Who trains on it gets what `snapshot` gives: what a model says of pictures changes neither
+        them nor their labels and splits.
+        """
+        row = self.connection.execute(
+            "SELECT max(snapshot_id) FROM lake.snapshots() WHERE snapshot_id <= ? AND NOT "
+            "list_has_all((SELECT list(table_id::VARCHAR) FROM ducklake_table_info('lake') "
+            "WHERE table_name = 'predictions'), flatten(map_values(changes)))",
+            [self.snapshot],
+        ).fetchone()
+        assert row is not None  # an aggregate has one row
+        return int(row[0])
+
+    @property
     def has_tables(self) -> bool:
         """False where the making of the lake was interrupted; the next `create_lake` goes on."""
         query = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' LIMIT 1"
@@ -225,11 +241,18 @@ def refuse_read_only(place: Place) -> None:
 
 
 def define_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view of views/*.sql; the comment that heads the file becomes its comment."""
-    for file in sorted((_SQL / "views").glob("*.sql")):
-        text = file.read_text(encoding="utf-8")
+    """Create every view of views/*.sql; the comment that heads the file becomes its comment.
+
+    A view that reads another one is made after it.
+    """
+    files = sorted((_SQL / "views").glob("*.sql"))
+    waiting = {file.stem: file.read_text(encoding="utf-8") for file in files}
+    while waiting:
+        reads = {name: set(re.findall(r"\b(?:FROM|JOIN) (\w+)", waiting[name])) for name in waiting}
+        name = next(name for name in waiting if not (reads[name] - {name}) & waiting.keys())
+        text = waiting.pop(name)
         connection.execute(text)
-        connection.execute(f"COMMENT ON VIEW {file.stem} IS {quote(view_comment(text))}")
+        connection.execute(f"COMMENT ON VIEW {name} IS {quote(view_comment(text))}")
 
 
 def _attach(place: Place, database: Database, options: list[str]) -> Lake:

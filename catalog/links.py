@@ -36,7 +36,8 @@ _ROWS = 65_536
 """Rows taken out of DuckDB at a time."""
 
 _COLUMNS = (
-    '"key", dataset, folder, source_path, species, "condition", split, status, sha256, phash, '
+    '"key", dataset, folder, source_path, source, species, "condition", split, source_split, '
+    "status, sha256, phash, "
     f"coalesce(layout, from_hex(repeat('00', {LAYOUT_BYTES}))) AS layout, captured"
 )
 

@@ -1,4 +1,4 @@
-"""Bring the catalog's derived columns up to date: links, conflicts, groups, splits.
+"""Bring the catalog's derived columns up to date: links, conflicts, groups, sources, splits.
 
 In and out: the samples, within the transaction that added or relabelled some. What is derived hangs
 on the bytes of a picture, so everything here is one row a content: the samples of one sha256.
@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from catalog.groups import KINDS, SPLITS, Contents, Groups, Links, find_groups, find_withdrawn
 from catalog.links import make_present, update_links
+from catalog.source_splits import Credits, assign_source_splits
+from catalog.sources import name_sources
 from catalog.splits import assign_splits
 from catalog.taxonomy import LabelTree
 
@@ -19,16 +21,19 @@ STATUSES = ("ok", "tie", "withdrawn", "conflict")
 
 
 def organise(connection: duckdb.DuckDBPyConnection, incoming: str | None = None) -> None:
-    """Compute links, status, group_id and split of every sample, keeping splits once given.
+    """Compute links, status, group_id and both splits of every sample, keeping what was given.
 
     `incoming` names a temp table with the columns of samples, whose rows are added to samples here;
-    their split and group_id are NULL except where they supersede a row of the same bytes. Of the
-    old rows only those are written that differ.
+    their splits and group_id are NULL except where they supersede a row of the same bytes. Of the
+    old rows only those are written that differ. A source is named where it is NULL.
     """
+    for table in ("samples", incoming):
+        if table is not None:
+            name_sources(connection, table)
     make_present(connection, incoming)
     update_links(connection)
     _make_contents(connection)
-    contents, withdrawn, conflict = _load_contents(connection)
+    contents, withdrawn, conflict, source_split = _load_contents(connection)
     links = _load_links(connection)
 
     leaving = find_withdrawn(contents.split, links)
@@ -36,9 +41,17 @@ def organise(connection: duckdb.DuckDBPyConnection, incoming: str | None = None)
     contents.split[leaving] = 0
     groups = find_groups(contents, links)
     split = assign_splits(contents, groups.unit, groups.is_tied)
+    source_split = assign_source_splits(
+        contents.class_index,
+        contents.num_pictures,
+        groups.unit,
+        _load_credits(connection),
+        split,
+        source_split,
+    )
 
     status = np.select([conflict, withdrawn, groups.is_tied], [3, 2, 1], 0)
-    _make_organised(connection, groups, split, status)
+    _make_organised(connection, groups, split, source_split, status)
     _write(connection, incoming)
 
 
@@ -46,14 +59,15 @@ def label_tree(connection: duckdb.DuckDBPyConnection) -> LabelTree:
     """The tree of every species and condition that is in a split."""
     return LabelTree.from_pairs(
         connection.execute(
-            'SELECT DISTINCT species, "condition" FROM samples WHERE split IS NOT NULL'
+            'SELECT DISTINCT species, "condition" FROM samples '
+            'WHERE split IS NOT NULL AND "condition" IS NOT NULL'
         ).fetchall()
     )
 
 
 def _make_contents(connection: duckdb.DuckDBPyConnection) -> None:
     """The temp table `contents`: one row a sha256, numbered in their order."""
-    split = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(SPLITS, 1))
+    places = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(SPLITS, 1))
     label = "coalesce(species, '') || '/' || coalesce(\"condition\", '')"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE contents AS "
@@ -61,7 +75,10 @@ def _make_contents(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT sha256, count(*) AS num_pictures, "
         f"min({label}) <> max({label}) AS is_conflict, "
         "min(species || '/' || \"condition\") AS label, "
-        f"max(CASE split {split} ELSE 0 END)::TINYINT AS split, "
+        f"max(CASE split {places} ELSE 0 END)::TINYINT AS split, "
+        # Of copies on two sides, train has it: catalog/source_splits.py.
+        f"coalesce(min(CASE source_split {places} END), 0)::TINYINT AS source_split, "
+        "min(hash(source)) AS first_source, max(hash(source)) AS last_source, "
         "bool_or(status = 'withdrawn') AND max(split) IS NULL AS is_withdrawn "
         "FROM present GROUP BY sha256)"
     )
@@ -69,11 +86,13 @@ def _make_contents(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_contents(
     connection: duckdb.DuckDBPyConnection,
-) -> tuple[Contents, np.ndarray, np.ndarray]:
-    """The contents, and which of them were withdrawn earlier, and are a conflict, bool (N,)."""
+) -> tuple[Contents, np.ndarray, np.ndarray, np.ndarray]:
+    """The contents; which of them were withdrawn earlier, and are a conflict, bool (N,); and the
+    split by source that each has already, int8 (N,)."""
     table = connection.execute(
-        "SELECT coalesce(class_index, -1)::INTEGER AS class_index, split, num_pictures, "
-        "is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn FROM contents LEFT JOIN "
+        "SELECT coalesce(class_index, -1)::INTEGER AS class_index, split, source_split, "
+        "num_pictures, is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn "
+        "FROM contents LEFT JOIN "
         "(SELECT label, row_number() OVER (ORDER BY label) - 1 AS class_index "
         "FROM (SELECT DISTINCT label FROM contents WHERE label IS NOT NULL)) USING (label) "
         "ORDER BY content"
@@ -88,7 +107,17 @@ def _load_contents(
         is_free=has_label & ~column["is_withdrawn"] & (split == 0),
         num_pictures=column["num_pictures"],
     )
-    return contents, column["is_withdrawn"].copy(), conflict
+    return contents, column["is_withdrawn"].copy(), conflict, column["source_split"]
+
+
+def _load_credits(connection: duckdb.DuckDBPyConnection) -> Credits:
+    """Who took what. Hashes are used within this process only."""
+    table = connection.execute(
+        "SELECT content, first_source AS source FROM contents UNION ALL "
+        "SELECT DISTINCT content, hash(present.source) FROM present JOIN "
+        "(SELECT content, sha256 FROM contents WHERE first_source <> last_source) USING (sha256)"
+    ).to_arrow_table()
+    return Credits(table["content"].to_numpy().astype(np.int64), table["source"].to_numpy())
 
 
 def _load_links(connection: duckdb.DuckDBPyConnection) -> Links:
@@ -107,9 +136,13 @@ def _load_links(connection: duckdb.DuckDBPyConnection) -> Links:
 
 
 def _make_organised(
-    connection: duckdb.DuckDBPyConnection, groups: Groups, split: np.ndarray, status: np.ndarray
+    connection: duckdb.DuckDBPyConnection,
+    groups: Groups,
+    split: np.ndarray,
+    source_split: np.ndarray,
+    status: np.ndarray,
 ) -> None:
-    """The temp table `organised`: sha256, split, status, group_id.
+    """The temp table `organised`: sha256, split, source_split, status, group_id.
 
     A group is named by its content, so that it is called the same in every lake; a tied picture is
     in no group.
@@ -118,16 +151,16 @@ def _make_organised(
         {
             "content": pa.array(np.arange(len(split), dtype=np.int32)),
             "root": np.where(groups.is_tied, np.arange(len(split)), groups.group).astype(np.int32),
-            "split": pa.DictionaryArray.from_arrays(
-                pa.array(split - 1, mask=split == 0), list(SPLITS)
-            ),
+            "split": _names(split),
+            "source_split": _names(source_split),
             "status": pa.DictionaryArray.from_arrays(status.astype(np.int8), list(STATUSES)),
         }
     )
     connection.register("result", result)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE organised AS SELECT contents.sha256, "
-        "result.split::VARCHAR AS split, result.status::VARCHAR AS status, "
+        "result.split::VARCHAR AS split, result.source_split::VARCHAR AS source_split, "
+        "result.status::VARCHAR AS status, "
         "if(result.status = 'tie', 'tie-', '') || left(named.sha256, 16) AS group_id "
         "FROM result JOIN contents USING (content) "
         "JOIN contents AS named ON named.content = result.root"
@@ -135,25 +168,31 @@ def _make_organised(
     connection.unregister("result")
 
 
+def _names(split: np.ndarray) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(split - 1, mask=split == 0), list(SPLITS))
+
+
 def _write(connection: duckdb.DuckDBPyConnection, incoming: str | None) -> None:
     """Insert what comes, finished, and update the old rows that differ."""
     differ = (
-        "(samples.split, samples.status, samples.group_id) IS DISTINCT FROM "
-        "(organised.split, organised.status, organised.group_id)"
+        "(samples.split, samples.source_split, samples.status, samples.group_id) IS DISTINCT FROM "
+        "(organised.split, organised.source_split, organised.status, organised.group_id)"
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE moved AS SELECT DISTINCT organised.* "
         f"FROM samples JOIN organised USING (sha256) WHERE {differ}"
     )
     connection.execute(
-        "UPDATE samples SET split = moved.split, status = moved.status, group_id = moved.group_id "
-        "FROM moved WHERE samples.sha256 = moved.sha256 "
+        "UPDATE samples SET split = moved.split, source_split = moved.source_split, "
+        "status = moved.status, group_id = moved.group_id FROM moved "
+        "WHERE samples.sha256 = moved.sha256 "
         f"AND {differ.replace('organised', 'moved')}"
     )
     if incoming is not None:
         connection.execute(
             f"INSERT INTO samples BY NAME SELECT {incoming}.* REPLACE (organised.split AS split, "
-            "organised.status AS status, organised.group_id AS group_id) "
+            "organised.source_split AS source_split, organised.status AS status, "
+            "organised.group_id AS group_id) "
             f'FROM {incoming} JOIN organised USING (sha256) ORDER BY "key"'
         )
     for table in ("contents", "organised", "moved"):

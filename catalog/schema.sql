@@ -3,6 +3,7 @@
 CREATE TABLE samples (
     "key" VARCHAR, dataset VARCHAR, folder VARCHAR, source_path VARCHAR,
     species VARCHAR, "condition" VARCHAR, split VARCHAR, group_id VARCHAR, status VARCHAR,
+    source VARCHAR, source_split VARCHAR,
     shard INTEGER, "offset" BIGINT, length BIGINT,
     sha256 VARCHAR, phash UBIGINT, layout BLOB,
     width INTEGER, height INTEGER, original_width INTEGER, original_height INTEGER,
@@ -20,6 +21,8 @@ COMMENT ON COLUMN samples."condition" IS 'Condition id, such as healthy or late_
 COMMENT ON COLUMN samples.split IS 'train, val or test; NULL keeps the picture out of all three';
 COMMENT ON COLUMN samples.group_id IS 'Pictures of one thing share it: copies, near-copies, shots of one leaf';
 COMMENT ON COLUMN samples.status IS 'ok; conflict (same bytes, two labels); tie (came and would join two splits); withdrawn (left its split: since a relabelling its near copy is in another one; set the status to NULL to have it placed again)';
+COMMENT ON COLUMN samples.source IS 'Who or what took it, as KIND:NAME, as far as its name and clock tell: photographer (PlantVillage''s codes), picture (a download by itself), web (downloads of one site or title), day (of one dataset), camera (of one dataset) or dataset. Mend it where you know better, and set source_split to NULL to have the pictures placed again; a source of NULL is named anew';
+COMMENT ON COLUMN samples.source_split IS 'A second train, val or test, whose sides share no source and no group: for what a model makes of pictures by people from whom it did not learn. NULL where split is; of a class of one source all is train';
 COMMENT ON COLUMN samples.shard IS 'Number of the tar: 17 is shards/000017.tar';
 COMMENT ON COLUMN samples."offset" IS 'First byte of the JPEG in the tar';
 COMMENT ON COLUMN samples.length IS 'Bytes of the JPEG in the tar';
@@ -106,3 +109,25 @@ COMMENT ON COLUMN ingests.settings IS 'JSON object: short_side in pixels (null: 
 COMMENT ON COLUMN ingests.durations IS 'JSON object: seconds by stage (scan, plan, pack, commit)';
 COMMENT ON COLUMN ingests.version IS 'Version of Leaflake';
 COMMENT ON COLUMN ingests.versions IS 'JSON object: versions of Python and of the packages that made the bytes';
+
+CREATE TABLE predictions (
+    run VARCHAR, "key" VARCHAR, split VARCHAR, judge VARCHAR,
+    species VARCHAR, "condition" VARCHAR,
+    predicted_species VARCHAR, predicted_condition VARCHAR,
+    species_probability DOUBLE, probability DOUBLE, label_probability DOUBLE,
+    snapshot BIGINT, evaluated TIMESTAMP
+);
+COMMENT ON TABLE predictions IS 'One row a picture that leaflake evaluate asked a run about: what the model says of it, never having trained on it; evaluating a run again replaces its rows';
+COMMENT ON COLUMN predictions.run IS 'Name of the run''s folder';
+COMMENT ON COLUMN predictions."key" IS 'The sample';
+COMMENT ON COLUMN predictions.split IS 'Split of the picture for that run: train, val or test';
+COMMENT ON COLUMN predictions.judge IS 'network: the run''s, which was not trained on the picture; folds: heads on frozen features, fitted on the groups of four fifths of train without it (leaflake evaluate --all)';
+COMMENT ON COLUMN predictions.species IS 'Species id of the label at that time';
+COMMENT ON COLUMN predictions."condition" IS 'Condition id of the label at that time';
+COMMENT ON COLUMN predictions.predicted_species IS 'Species id of the likeliest class';
+COMMENT ON COLUMN predictions.predicted_condition IS 'Condition id of the likeliest class';
+COMMENT ON COLUMN predictions.species_probability IS 'Of the predicted species, 0 to 1, calibrated';
+COMMENT ON COLUMN predictions.probability IS 'Of the predicted species and condition together';
+COMMENT ON COLUMN predictions.label_probability IS 'Of the label, species and condition together';
+COMMENT ON COLUMN predictions.snapshot IS 'Snapshot of the labels: the one that the run was trained on';
+COMMENT ON COLUMN predictions.evaluated IS 'When, UTC; the views take the run that was evaluated last';

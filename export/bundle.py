@@ -23,16 +23,17 @@ from tqdm import tqdm
 from catalog.lake import open_lake
 from catalog.storage import Place, name_of
 from catalog.taxonomy import LabelTree
-from export.calibrate import fit_temperatures, fit_thresholds
+from export.calibrate import fit_thresholds
 from export.manifest import Manifest, describe_file, is_bundle, write_manifest
 from export.onnx_graph import INPUT, export_onnx, output_descriptions
 from export.quantise import quantise
 from leaflake import UsageError
 from shards.decode import decode_image
 from shards.select import Selection, read_encoded, select
+from train.calibration import fit_temperatures
 from train.classifier import Classifier
-from train.evaluate import predict_pictures
 from train.metrics import Predictions, figures
+from train.predict import predict_pictures
 from train.run_folder import Run, read_run
 
 FP32 = "server.fp32.onnx"

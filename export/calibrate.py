@@ -1,4 +1,4 @@
-"""How far a probability can be believed. In: predictions on val. Out: temperatures, thresholds."""
+"""From which probability on a bundle answers. In: predictions on val. Out: thresholds."""
 
 from __future__ import annotations
 
@@ -15,24 +15,6 @@ MIN_ANSWERS = 20
 
 NEVER = 1.01
 """A threshold that no probability reaches: this rank is not answered."""
-
-TEMPERATURES = np.geomspace(0.25, 4, 81)
-"""Candidates; a network with label smoothing wants less than one, an overtrained one more."""
-
-
-def fit_temperatures(predictions: Predictions, tree: LabelTree) -> tuple[float, float]:
-    """Temperatures of species and condition logits that make val likeliest.
-
-    Guo et al., "On Calibration of Modern Neural Networks" (2017), section 4.2, once for each rank.
-    """
-    class_species = np.array(tree.class_species())
-    truth = class_species[predictions.class_index]
-    same_block = class_species[None, :] == truth[:, None]
-    block = np.where(same_block, predictions.condition, -np.inf)
-    return (
-        _best_temperature(predictions.species, truth),
-        _best_temperature(block, predictions.class_index),
-    )
 
 
 def answer_threshold(probability: np.ndarray, is_right: np.ndarray) -> float:
@@ -81,14 +63,3 @@ def _condition_answers(predictions: Predictions, tree: LabelTree) -> tuple[np.nd
     given = ~no_plant_mask(best, tree) & ~is_unknown[best]
     probability = np.exp(predictions.joint[np.arange(len(best)), best])
     return probability[given], (best == predictions.class_index)[given]
-
-
-def _best_temperature(log_probs: np.ndarray, truth: np.ndarray) -> float:
-    losses = [_negative_log_likelihood(log_probs / t, truth) for t in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
-
-
-def _negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:
-    largest = logits.max(axis=1)
-    log_sum = largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1))
-    return float((log_sum - logits[np.arange(len(truth)), truth]).mean())

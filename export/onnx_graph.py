@@ -40,9 +40,11 @@ class OnePicture(nn.Module):
 def output_descriptions(model: Classifier) -> dict[str, dict[str, object]]:
     """Shape and meaning of each output, for the manifest."""
     num_classes, num_features = model.heads.condition_head.weight.shape
-    num_species = model.heads.species_head.out_features
     return {
-        "species_log_probs": {"shape": [num_species], "meaning": "log p(species), calibrated"},
+        "species_log_probs": {
+            "shape": [model.heads.num_species],
+            "meaning": "log p(species), calibrated",
+        },
         "joint_log_probs": {
             "shape": [num_classes],
             "meaning": "log p(species, condition), calibrated",

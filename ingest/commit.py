@@ -21,6 +21,7 @@ import pyarrow as pa
 from catalog.labels import read_folder_name
 from catalog.lake import Lake, create_lake
 from catalog.organise import label_tree, organise
+from catalog.sources import source_sql
 from catalog.storage import Place, exists, join, open_file, publish
 from ingest.pack import ROW
 from ingest.scan import ClassFolder
@@ -177,7 +178,8 @@ def _supersede(connection: duckdb.DuckDBPyConnection) -> None:
     """Take the rows of files that changed out of the tables; `superseded` keeps their labels."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE superseded AS "
-        'SELECT source_path, sha256, species, "condition", split, group_id FROM samples '
+        'SELECT source_path, sha256, species, "condition", split, group_id, '
+        "source, source_split FROM samples "
         "WHERE source_path IN (SELECT source_path FROM packed)"
     )
     for table in ("samples", "rejections"):
@@ -190,19 +192,20 @@ def _make_incoming(connection: duckdb.DuckDBPyConnection) -> None:
     """The new samples, labelled by their folder; a file that was only touched keeps what it had."""
     connection.execute("CREATE OR REPLACE TEMP TABLE incoming AS FROM samples LIMIT 0")
     connection.execute(
-        """
+        f"""
         INSERT INTO incoming BY NAME
-        SELECT packed.* EXCLUDE (reason, detail),
+        SELECT * REPLACE (coalesce(source, {source_sql()}) AS source)
+        FROM (SELECT packed.* EXCLUDE (reason, detail),
             CASE WHEN was.sha256 IS NULL THEN folders.species ELSE was.species END AS species,
             CASE WHEN was.sha256 IS NULL THEN folders."condition" ELSE was."condition" END
                 AS "condition",
-            was.split, was.group_id
+            was.split, was.group_id, was.source, was.source_split
         FROM packed
         LEFT JOIN folders ON folders.dataset = packed.dataset AND folders.folder = packed.folder
             AND folders.confidence >= ?
         LEFT JOIN superseded AS was ON was.source_path = packed.source_path
             AND was.sha256 = packed.sha256
-        WHERE reason IS NULL
+        WHERE reason IS NULL)
         """,
         [MIN_CONFIDENCE],
     )

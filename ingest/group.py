@@ -271,7 +271,9 @@ def _write(
         [shards],
     )
     if new_splits:
-        connection.execute("UPDATE samples SET split = NULL, group_id = NULL, status = NULL")
+        connection.execute(
+            "UPDATE samples SET split = NULL, source_split = NULL, group_id = NULL, status = NULL"
+        )
     if count or new_splits:
         organise(connection)
     return int(count)

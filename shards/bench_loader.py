@@ -1,178 +1,193 @@
-"""`just bench-loader`: how fast loaders read real pictures, on one plot.
+"""`just bench-loader`: how fast loaders read real pictures, in one table and one plot.
 
-In: a lake, and a Python that has the rivals. Out: a table, bench-loader/results.json and .svg.
+In: a lake, and a Python that has the rivals. Out: the table, results.json and results.svg.
 Everybody decodes, crops to 8 to 100 % of the area at 224 pixels and flips, into uint8 batches of
-64, with the same number of workers, the data in memory; each in a process of its own, warmed up,
-one after another, several rounds, of which the median counts.
+64, with the same number of workers, the data in memory; each in a process of its own, warmed up
+for an epoch, one after another, several rounds, of which the median counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
-import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from leaflake import UsageError
-from shards import rival_loaders
-from shards.bench_plot import bars
-from shards.crop import Crops
-from shards.loader import Loader
-from shards.rival_loaders import AREA, ASPECT, BATCH, RIVALS, SIZE, measure
-from shards.select import Selection, read_encoded, select_from
+from shards.bench_plot import plot
+from shards.bench_runs import NotRun, identity, run, run_one, write_folders
+from shards.bench_table import CEILINGS, OURS, TITLES, goals, table
+from shards.cache import in_gb
+from shards.rival_loaders import RIVALS
+from shards.select import Selection, select_from
 
-CROPS = Crops(AREA, ASPECT, turns=2)
-KEEPS_PIXELS = "ffcv_raw"
-"""The only one that stores pixels instead of JPEGs."""
-
-OURS = ("ceiling_decode", "ceiling_crop", "leaflake", "leaflake_stream")
+DISK_FACTOR = 20
+"""Bytes on disk over encoded ones: seven copies of the pictures, of which raw pixels take ten."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Arguments, and the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="just bench-loader", description=__doc__)
     parser.add_argument("lake", type=Path)
     parser.add_argument("--where", default="true", help="which pictures")
     parser.add_argument("--rivals", metavar="PYTHON", help="a Python that has the rivals")
     parser.add_argument("--out", type=Path, default=Path("bench-loader"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=10.0, help="that each is timed")
-    parser.add_argument("--only", help="some of them, with commas between")
-    parser.add_argument("--one", choices=OURS, help=argparse.SUPPRESS)
-    parser.add_argument("--repeat", type=int, default=1, help="pictures taken so many times")
-    args = parser.parse_args()
-    if args.one:
-        print(json.dumps(run_one(args)), flush=True)
-        return 0
+    parser.add_argument("--seconds", type=float, default=5.0, help="that each is timed")
+    parser.add_argument("--only", help=f"some of {', '.join(TITLES)}, with commas between")
+    parser.add_argument("--one", choices=[*OURS, *CEILINGS], help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
     try:
-        report(args)
+        if args.one:
+            selection, _ = select_from(args.lake, args.where)
+            print(json.dumps(run_one(args.one, selection, args.workers, args.seconds)), flush=True)
+        else:
+            bench(args)
     except UsageError as error:
         print(f"bench-loader: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def run_one(args: argparse.Namespace) -> dict[str, float]:
-    """One of ours, in this process."""
-    selection, _ = select_from(args.lake, args.where)
-    if args.one.startswith("ceiling"):
-        from shards.loader_ceilings import bare_cropping, bare_decoding
-
-        work = bare_cropping if args.one == "ceiling_crop" else bare_decoding
-        batches = work(list(read_encoded(selection)), args.workers, SIZE, CROPS)
-        return measure(batches, args.seconds / 3, args.seconds)
-    selection = selection.take(np.tile(np.arange(len(selection)), args.repeat))
-    loader = Loader(
-        selection, size=SIZE, batch_size=BATCH, crops=CROPS, workers=args.workers,
-        cache=args.one == "leaflake",
-    )  # fmt: skip
-    if loader.cache:
-        loader.cache.wait()
-    batches = (len(batch.keys) for epoch in range(10**9) for batch in loader.epoch(epoch))
-    return measure(batches, args.seconds / 3, args.seconds)
-
-
-def report(args: argparse.Namespace) -> None:
+def bench(args: argparse.Namespace) -> None:
     """Run all, and write the table and the plot."""
-    args.out.mkdir(parents=True, exist_ok=True)
+    names = chosen(args.only, with_rivals=bool(args.rivals))
     selection, _ = select_from(args.lake, args.where)
-    pictures = write_folders(selection, args.out / "pictures")
-    names = [*OURS, *(RIVALS if args.rivals else [])]
-    if args.only:
-        names = [name for name in args.only.split(",") if name in names]
-    for name in names:
+    work = args.out / identity(selection)
+    check_disk(args.out, int(selection.length.sum()))
+    pictures = write_folders(selection, work / "pictures")
+    absent: dict[str, str] = {}
+    for name in names:  # their own data first, so that rounds are short
         if name in RIVALS:
-            run(rival_command(args, name, pictures, seconds=0), name)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+            _try(name, rival_command(args, name, pictures, seconds=0), absent)
+    runs: dict[str, list[dict[str, float]]] = {}
     for _ in range(args.rounds):
         for name in names:
+            if name in absent:
+                continue
             if name in RIVALS:
                 command = rival_command(args, name, pictures, args.seconds)
             else:
-                command = [
-                    sys.executable, "-m", "shards.bench_loader", str(args.lake), "--one", name,
-                    "--where", args.where, "--workers", str(args.workers),
-                    "--seconds", str(args.seconds), "--repeat", str(args.repeat),
-                ]  # fmt: skip
-            result = run(command, name)
-            if result:
-                found[name].append(result)
-                print(f"{name:<16}{result['pictures_per_s']:>9,.0f}", file=sys.stderr, flush=True)
-    medians = {name: median(results) for name, results in found.items() if results}
-    print(table(medians, len(selection), int(selection.length.sum())))
-    (args.out / "results.json").write_text(json.dumps(found, indent=1) + "\n")
-    rates = {name: result["pictures_per_s"] for name, result in medians.items()}
-    title = f"pictures a second, {args.workers} workers, {len(selection):,} JPEGs in memory"
-    (args.out / "results.svg").write_text(bars(rates, title, highlight="leaflake"))
+                command = our_command(args, name)
+            if result := _try(name, command, absent):
+                runs.setdefault(name, []).append(result)
+                rate = f"{result['pictures_per_s']:>9,.0f} pictures/s"
+                print(f"{TITLES[name]:<36}{rate}", file=sys.stderr, flush=True)
+    report(args, selection, runs, absent)
+
+
+def report(
+    args: argparse.Namespace,
+    selection: Selection,
+    runs: Mapping[str, list[dict[str, float]]],
+    absent: Mapping[str, str],
+) -> None:
+    """Print the table and what could not run; write results.json and results.svg."""
+    if not runs:
+        raise UsageError("nobody could run, see above. No result was written.")
+    encoded_bytes = int(selection.length.sum())
+    today = datetime.now(UTC).date().isoformat()
+    megabytes = f"{encoded_bytes / 1e6:,.0f} MB"
+    head = f"{len(selection):,} JPEGs of {megabytes} in memory, {args.workers} workers"
+    measured = (
+        f"rounds: {args.rounds}, the median of {args.seconds:g} s each; {today}, {processor()}"
+    )
+    medians = {name: median(results) for name, results in runs.items()}
+    print(f"{head}; {measured}\n{table(medians)}")
+    for line in goals(medians):
+        print(f"Leaflake: {line}")
+    for name, reason in absent.items():
+        print(f"not run: {TITLES[name]}: {reason}")
+    results: dict[str, Any] = {
+        "date": today, "processor": processor(), "pictures": len(selection),
+        "encoded_bytes": encoded_bytes, "workers": args.workers, "seconds": args.seconds,
+        "runs": runs, "not_run": absent,
+    }  # fmt: skip
+    _write(args.out / "results.json", json.dumps(results, indent=1) + "\n")
+    _write(args.out / "results.svg", plot(medians, head, measured))
     print(f"plot: {args.out / 'results.svg'}")
 
 
+def chosen(only: str | None, with_rivals: bool) -> list[str]:
+    """Who takes part. Raises UsageError for a name that nobody has."""
+    names = [name for name in TITLES if with_rivals or name not in RIVALS]
+    if only is None:
+        return names
+    wanted = only.split(",")
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise UsageError(
+            f"--only {only}: {', '.join(unknown)} is none of {', '.join(names)}"
+            + ("" if with_rivals else " (rivals need --rivals PYTHON)")
+            + ". Nothing was written."
+        )
+    return [name for name in names if name in wanted]
+
+
+def check_disk(out: Path, encoded_bytes: int, free: int | None = None) -> None:
+    """Raises UsageError if the copies of the rivals may not fit; makes the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(out).free if free is None else free
+    needed = DISK_FACTOR * encoded_bytes
+    if needed > free:
+        raise UsageError(
+            f"{out}: {in_gb(free)} are free, and the rivals' own copies of {in_gb(encoded_bytes)} "
+            f"of pictures take up to {in_gb(needed)}, raw pixels most of it. Name another folder "
+            "with --out, or fewer pictures with --where. No picture was written."
+        )
+
+
 def rival_command(args: argparse.Namespace, name: str, pictures: Path, seconds: float) -> list[str]:
-    """`-P`, as this folder has a select.py, which is also a name of the standard library."""
-    own = args.out / name
-    numbers = [args.workers, seconds / 3, seconds]
+    """One of them in a process of its own."""
     return [
-        args.rivals, "-P", rival_loaders.__file__, name, str(pictures), str(own),
-        *map(str, numbers),
+        args.rivals, "-P", "-m", "shards.rival_loaders", name, str(pictures),
+        str(pictures.with_name(name)), str(args.workers), str(seconds),
     ]  # fmt: skip
 
 
-def run(command: list[str], name: str) -> dict[str, float] | None:
-    """The last line of its output as JSON; None if it cannot run here, which is said."""
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"{name} cannot run here: {last}", file=sys.stderr)
+def our_command(args: argparse.Namespace, name: str) -> list[str]:
+    """One of ours in a process of its own."""
+    return [
+        sys.executable, "-m", "shards.bench_loader", str(args.lake), "--one", name,
+        "--where", args.where, "--workers", str(args.workers), "--seconds", str(args.seconds),
+    ]  # fmt: skip
+
+
+def _try(name: str, command: list[str], absent: dict[str, str]) -> dict[str, float] | None:
+    """The result; None if there is none, with the reason in `absent` where it cannot run."""
+    try:
+        return run(command)
+    except NotRun as error:
+        needs = RIVALS[name].debian if name in RIVALS else ()
+        absent[name] = error.with_packages(needs)
+        print(f"{TITLES[name]} cannot run here: {absent[name]}", file=sys.stderr, flush=True)
         return None
-    lines = result.stdout.strip().splitlines()
-    return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else None
 
 
-def write_folders(selection: Selection, folder: Path) -> Path:
-    """Class folders of JPEGs, which the rivals start from."""
-    if not folder.exists():
-        temporary = folder.with_name(folder.name + ".tmp")
-        data = read_encoded(selection)
-        for key, label, jpeg in zip(selection.keys, selection.class_index, data, strict=True):
-            path = temporary / f"{label:04d}" / f"{key}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(jpeg)
-        temporary.rename(folder)
-    return folder
-
-
-def median(results: list[dict[str, float]]) -> dict[str, float]:
+def median(results: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Of every figure."""
     return {key: statistics.median(result[key] for result in results) for key in results[0]}
 
 
-def table(medians: dict[str, dict[str, float]], pictures: int, encoded_bytes: int) -> str:
-    """For people, fastest first, with what the goals ask."""
-    lines = [
-        f"{pictures:,} pictures, {encoded_bytes / 1e6:,.0f} MB",
-        f"{'loader':<16}{'pictures/s':>11}{'CPU s/1,000':>13}{'PSS MB':>9}",
-    ]
-    order = sorted(medians, key=lambda name: -medians[name]["pictures_per_s"])
-    for name in order:
-        figures = medians[name]
-        lines.append(
-            f"{name:<16}{figures['pictures_per_s']:>11,.0f}{figures['cpu_s_per_1000']:>13.2f}"
-            f"{figures['pss_mb']:>9,.0f}"
-        )
-    rates = {name: figures["pictures_per_s"] for name, figures in medians.items()}
-    jpeg_rivals = [rate for name, rate in rates.items() if name in RIVALS and name != KEEPS_PIXELS]
-    if "leaflake" in rates and jpeg_rivals:
-        lines.append(
-            f"to the fastest rival that keeps JPEGs: {rates['leaflake'] / max(jpeg_rivals):.2f} x"
-        )
-    if "leaflake" in rates and "ceiling_crop" in rates:
-        lines.append(f"of the ceiling: {rates['leaflake'] / rates['ceiling_crop']:.0%}")
-    return "\n".join(lines)
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Its name, as far as the system says."""
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.rename(path)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A selection as a plain WebDataset, for other people's tools. In: a lake and a WHERE. Out: tars.
+"""A selection for other people's tools. In: a lake and a WHERE. Out: a plain WebDataset, or ffcv's
+file.
 
 Pictures are copied as they lie in the shards, byte for byte; labels are written beside them, since
-these tars have no catalog.
-Format: https://github.com/webdataset/webdataset
+these files have no catalog.
+Format: https://github.com/webdataset/webdataset; of a .beton, shards/ffcv_beton.py
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +20,7 @@ from catalog.lake import Lake
 from catalog.storage import Place, join, list_sizes, make_folder, name_of, publish, resolved
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
+from shards.ffcv_beton import require_ffcv, write_beton
 from shards.format import ShardWriter
 from shards.select import Selection, every_class, read_encoded, select
 
@@ -74,6 +77,32 @@ def export(
     counts = Counter(selection.class_index.tolist())
     _write_classes(join(out, CLASSES_NAME), lake, where, tree, counts)
     return Exported(len(selection), len(counts), len(starts), lake.snapshot)
+
+
+def export_beton(lake: Lake, where: str, out: Place) -> Exported:
+    """Write the same samples to one file for ffcv, NAME.beton, with fields `image` and `label`,
+    the class index. NAME.classes.json beside it is as `export` writes it.
+
+    Raises UsageError if `out` exists, is no .beton on a disk of this machine, `where` makes no
+    sense or nothing matches, ffcv is missing, or as `write_beton` does.
+    """
+    if not isinstance(out, Path) or out.suffix != ".beton":
+        raise UsageError(
+            f"{out}: ffcv reads a file of this machine. Name one that ends in .beton. "
+            "Nothing was written."
+        )
+    if out.exists():
+        raise UsageError(f"{out}: exists. Name a new file, or delete it. Nothing was written.")
+    require_ffcv("--format ffcv")
+    tree = every_class(lake)
+    selection = select(lake, where, tree)
+    make_folder(out.parent)
+    counts = Counter(selection.class_index.tolist())
+    temporary = out.with_name(out.name + ".tmp")
+    write_beton(selection, temporary)
+    _write_classes(out.with_suffix(f".{CLASSES_NAME}"), lake, where, tree, counts)
+    temporary.rename(out)
+    return Exported(len(selection), len(counts), 1, lake.snapshot)
 
 
 def _write_shard(place: Place, part: Selection, tree: LabelTree) -> None:

@@ -153,15 +153,19 @@ class Loader:
         """Of the epoch that runs, or of the last one."""
         return self._meter.stats()
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, size: int | None = None) -> Iterator[Batch]:
         """The batches of one epoch, or those that are left of it after `load_state_dict`.
 
-        To begin another one ends this one. Raises WorkerError with the key of the sample that a
-        worker could not decode or died at.
+        `size` is for pictures that are smaller than the loader's. To begin another epoch ends this
+        one. Raises WorkerError with the key of the sample that a worker could not decode or died
+        at.
         """
         first = 0
         if self._resume and self._resume[0] == epoch:
             first, self._resume = self._resume[1], None
+        size = size or self.size
+        if size > self.size:
+            raise ValueError(f"pictures of {size} pixels do not fit into a loader of {self.size}")
         self._drain()
         self._runs += 1
         run = self._runs
@@ -175,7 +179,7 @@ class Loader:
         try:
             for number in range(first, plan.num_batches):
                 while submitted < plan.num_batches and len(self._in_flight) < self._ahead:
-                    self._submit(plan, submitted, stream)
+                    self._submit(plan, submitted, size, stream)
                     submitted += 1
                 batch = self._finish(plan, number, meter)
                 self._position = (epoch, number + 1)
@@ -218,7 +222,7 @@ class Loader:
         encoded = 0 if self.cache else capacity * int(self.selection.length.max())
         return Slots(self._ahead + HELD, capacity, self.size, encoded)
 
-    def _submit(self, plan: Epoch, number: int, stream: ReadAhead | None) -> None:
+    def _submit(self, plan: Epoch, number: int, size: int, stream: ReadAhead | None) -> None:
         places = slice(*plan.bounds[number : number + 2])
         rows = plan.index[places]
         slot = self._memory.take()
@@ -233,6 +237,7 @@ class Loader:
             loader=self._setup.loader,
             number=self.workers.new_job(),
             slot=slot,
+            size=size,
             row=rows,
             start=start,
             length=self.selection.length[rows],
@@ -250,7 +255,7 @@ class Loader:
         misses = self.workers.finish(in_flight)
         self._in_flight.popleft()
         job = in_flight.job
-        images = self._memory.lend(job.slot, len(job.row))
+        images = self._memory.lend(job.slot, len(job.row), job.size)
         hits = len(job.row) - misses if self.cache else 0
         meter.hand_out(len(job.row), hits, int(job.length.sum()))
         return Batch(images, self.selection.class_index[job.row], in_flight.keys)

@@ -1,9 +1,9 @@
 """What bench_loader compares with, in the rivals' own environment. In: a folder of class folders
 with JPEGs. Out: data in a loader's own form; one line of JSON about how fast it was read.
 
-Each as its documentation shows for training on JPEGs, with two workers and shuffling; it imports
-nothing of ours, and each rival only where it is called. `torch_fast` is not in any documentation:
-PyTorch's DataLoader with the decoder and the resize that Leaflake uses.
+Each as its documentation shows for training on JPEGs, shuffled. It imports nothing but the standard
+library and bench_measure, and each rival only where it is called. `torch_fast` is not in any
+documentation: PyTorch's DataLoader with the decoder and the resize that Leaflake uses.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import json
 import math
 import os
 import random
+import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from shards.bench_measure import measure, picture_memory, size_on_disk
 
 SIZE = 224
 BATCH = 64
@@ -29,6 +32,17 @@ def files(folder: Path) -> list[tuple[Path, int]]:
     """Every picture with the number of its class."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     return [(path, n) for n, name in enumerate(classes) for path in sorted(name.iterdir())]
+
+
+def make_once(own: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a loader's own data, unless it is there; it gets its name when complete."""
+    if own.exists():
+        return
+    temporary = own.with_name(own.name + ".tmp")
+    if temporary.is_dir():
+        shutil.rmtree(temporary)
+    write(temporary)
+    temporary.rename(own)
 
 
 def transforms() -> Any:
@@ -103,12 +117,15 @@ def webdataset(folder: Path, own: Path, workers: int) -> Iterator[int]:
     """https://github.com/webdataset/webdataset: the training example of its README."""
     import webdataset as wds
 
-    pattern = str(own / "%06d.tar")
-    if not own.exists():
-        own.mkdir()
-        with wds.ShardWriter(pattern, maxcount=500, verbose=0) as writer:
-            for n, (path, label) in enumerate(files(folder)):
+    def write(out: Path) -> None:
+        out.mkdir()
+        pictures = files(folder)
+        per_tar = min(500, -(-len(pictures) // (4 * workers)))  # a worker without one is an error
+        with wds.ShardWriter(str(out / "%06d.tar"), maxcount=per_tar, verbose=0) as writer:
+            for n, (path, label) in enumerate(pictures):
                 writer.write({"__key__": f"{n:08d}", "jpg": path.read_bytes(), "cls": label})
+
+    make_once(own, write)
     tars = [str(path) for path in sorted(own.glob("*.tar"))]
     change = transforms()
     dataset = (
@@ -126,12 +143,14 @@ def litdata(folder: Path, own: Path, workers: int) -> Iterator[int]:
     """https://lightning.ai/docs/litdata: optimize, then StreamingDataset."""
     from litdata import StreamingDataLoader, StreamingDataset, optimize
 
-    if not own.exists():
+    def write(out: Path) -> None:
         optimize(
             fn=read_file, inputs=[(str(path), n) for path, n in files(folder)],
-            output_dir=str(own), chunk_bytes="64MB", num_workers=1, start_method="fork",
+            output_dir=str(out), chunk_bytes="64MB", num_workers=1, start_method="fork",
             verbose=False,
         )  # fmt: skip
+
+    make_once(own, write)
     from PIL import Image
 
     change = transforms()
@@ -160,10 +179,12 @@ def mosaicml(folder: Path, own: Path, workers: int) -> Iterator[int]:
     from PIL import Image
     from streaming import MDSWriter, StreamingDataset
 
-    if not own.exists():
-        with MDSWriter(out=str(own), columns={"jpeg": "bytes", "label": "int"}) as writer:
+    def write(out: Path) -> None:
+        with MDSWriter(out=str(out), columns={"jpeg": "bytes", "label": "int"}) as writer:
             for path, label in files(folder):
                 writer.write({"jpeg": path.read_bytes(), "label": label})
+
+    make_once(own, write)
     change = transforms()
 
     class Pictures(StreamingDataset):
@@ -196,13 +217,14 @@ def ffcv(folder: Path, own: Path, workers: int, mode: str) -> Iterator[int]:
     from ffcv.transforms import RandomHorizontalFlip
     from ffcv.writer import DatasetWriter
 
-    if not own.exists():
+    def write(out: Path) -> None:
         from torchvision.datasets import ImageFolder
 
         fields = {"image": RGBImageField(write_mode=mode), "label": IntField()}
-        DatasetWriter(str(own), fields, num_workers=1).from_indexed_dataset(
-            ImageFolder(str(folder))
-        )
+        writer = DatasetWriter(str(out), fields, num_workers=1)
+        writer.from_indexed_dataset(ImageFolder(str(folder)))
+
+    make_once(own, write)
     crop = RandomResizedCropRGBImageDecoder((SIZE, SIZE), scale=AREA, ratio=ASPECT)
     loader = Loader(
         str(own), batch_size=BATCH, num_workers=workers, order=OrderOption.RANDOM, os_cache=True,
@@ -255,83 +277,51 @@ def spdl(folder: Path, own: Path, workers: int) -> Iterator[int]:
     return batches()
 
 
-RIVALS: dict[str, Callable[[Path, Path, int], Iterator[int]]] = {
-    "torchvision": torchvision,
-    "webdataset": webdataset,
-    "litdata": litdata,
-    "mosaicml": mosaicml,
-    "spdl": spdl,
-    "torch_fast": torch_fast,
-    "ffcv_jpeg": ffcv_jpeg,
-    "ffcv_raw": ffcv_raw,
+FFCV_NEEDS = ("libopencv-dev", "libturbojpeg0-dev", "pkg-config")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A loader to compare with."""
+
+    batches: Callable[[Path, Path, int], Iterator[int]]
+    """From the folder of pictures, the place of its own data and the number of workers."""
+
+    has_own_data: bool = True
+    """False: it reads the folder."""
+
+    holds_pictures: bool = False
+    """Whether they are in the memory of its processes, or mapped there. False: it reads files, and
+    they are in the system's file cache."""
+
+    debian: tuple[str, ...] = ()
+    """Packages of Debian that it needs to be installed or to run."""
+
+
+RIVALS = {
+    "torchvision": Rival(torchvision, has_own_data=False),
+    "webdataset": Rival(webdataset),
+    "litdata": Rival(litdata),
+    "mosaicml": Rival(mosaicml),
+    "spdl": Rival(spdl, has_own_data=False, holds_pictures=True, debian=("libavdevice59",)),
+    "torch_fast": Rival(torch_fast, has_own_data=False),
+    "ffcv_jpeg": Rival(ffcv_jpeg, holds_pictures=True, debian=FFCV_NEEDS),
+    "ffcv_raw": Rival(ffcv_raw, holds_pictures=True, debian=FFCV_NEEDS),
 }
 
 
-def measure(batches: Iterator[int], warm_up_s: float, seconds: float) -> dict[str, float]:
-    """Take batches for a while. Returns pictures a second, CPU seconds a thousand pictures, and the
-    memory of all processes together (PSS) in MB."""
-    end = time.perf_counter() + warm_up_s
-    while time.perf_counter() < end:
-        next(batches)
-    started, cpu = time.perf_counter(), cpu_seconds(family())
-    pictures = 0
-    while time.perf_counter() < started + seconds:
-        pictures += next(batches)
-    took = time.perf_counter() - started
-    people = family()
-    return {
-        "pictures_per_s": pictures / took,
-        "cpu_s_per_1000": (cpu_seconds(people) - cpu) / pictures * 1000,
-        "pss_mb": sum(map(pss_bytes, people)) / 1e6,
-    }
-
-
-def family() -> list[int]:
-    """This process and all below it."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        fields = read_proc(int(path.name), "stat").rpartition(")")[2].split()
-        if fields:
-            parents[int(path.name)] = int(fields[1])
-    found = [os.getpid()]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of processes and of their ended children, see proc_pid_stat(5)."""
-    ticks = 0
-    for pid in pids:
-        fields = read_proc(pid, "stat").rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def pss_bytes(pid: int) -> int:
-    """Proportional set size: what processes share is counted once among them."""
-    for line in read_proc(pid, "smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def read_proc(pid: int, name: str) -> str:
-    """A file of /proc/PID; nothing of a process that has ended."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
 def main() -> None:
-    """`python -P rival_loaders.py NAME PICTURES OWN_DATA WORKERS WARM_UP_S SECONDS`."""
-    name, folder, own, workers, warm_up_s, seconds = sys.argv[1:]
-    batches = RIVALS[name](Path(folder), Path(own), int(workers))
-    if float(seconds) == 0:  # only to write its data
+    """`python -P -m shards.rival_loaders NAME PICTURES OWN_DATA WORKERS SECONDS`; in 0
+    seconds it only writes its own data."""
+    name, folder, own, workers, seconds = sys.argv[1:]
+    rival = RIVALS[name]
+    batches = rival.batches(Path(folder), Path(own), int(workers))
+    if float(seconds) == 0:
         next(batches)
         os._exit(0)
-    print(json.dumps(measure(batches, float(warm_up_s), float(seconds))), flush=True)
+    result = measure(batches, len(files(Path(folder))), float(seconds))
+    kept = size_on_disk(Path(own if rival.has_own_data else folder))
+    print(json.dumps(result | picture_memory(kept, rival.holds_pictures)), flush=True)
     os._exit(0)  # some have threads that never end
 
 

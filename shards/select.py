@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from catalog.lake import Lake, open_lake
 from catalog.moment import Moment
@@ -73,20 +73,35 @@ def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = Fals
         raise UsageError(f"--where {where!r}: {str(error).splitlines()[0]}") from None
     if not found.num_rows:
         raise UsageError(f"{lake.path}: no labelled sample matches {where!r}. Nothing was written.")
-    labels = list(zip(found["species"].to_pylist(), found["condition"].to_pylist(), strict=True))
-    class_index = {label: _class_index(lake, tree, *label) for label in set(labels)}
+    # By code and not as text: a million and a half Python strings a column would be 80 MB each.
+    species, of_species = _coded(found["species"])
+    conditions, of_condition = _coded(found["condition"])
+    labels, of_label = np.unique(of_species * len(conditions) + of_condition, return_inverse=True)
+    class_index = [
+        _class_index(
+            lake, tree, species[label // len(conditions)], conditions[label % len(conditions)]
+        )
+        for label in labels
+    ]
+    datasets, of_dataset = _coded(found["dataset"])
     shard, offset, length = (
         found[name].to_numpy().astype(np.int64) for name in ("shard", "offset", "length")
     )
     return Selection(
         keys=tuple(found["key"].to_pylist()),
-        datasets=tuple(map(sys.intern, found["dataset"].to_pylist())),
-        class_index=np.array([class_index[label] for label in labels], dtype=np.int64),
+        datasets=tuple(map(datasets.__getitem__, of_dataset.tolist())),
+        class_index=np.array(class_index, dtype=np.int64)[of_label],
         shard=shard,
         offset=offset,
         length=length,
         shards_folder=lake.shards_folder,
     )
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """The different texts of a column, one of which may be None, and int64 (N,) which of them."""
+    codes = column.combine_chunks().dictionary_encode("encode")
+    return codes.dictionary.to_pylist(), codes.indices.to_numpy().astype(np.int64)
 
 
 def every_class(lake: Lake) -> LabelTree:

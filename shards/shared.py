@@ -2,7 +2,8 @@
 
 On Linux it is an anonymous file in memory (memfd_create(2)): the system frees it when the last
 process that has it open is gone, however that ended, so that nothing can be left behind. Others
-open it as /proc/PID/fd/FD; a note in the temporary folder tells them which.
+open it as /proc/PID/fd/FD, of any process that has it open; a note in the temporary folder lists
+these, so that it is found as long as one of them lives, whoever created it.
 """
 
 from __future__ import annotations
@@ -60,16 +61,20 @@ def find_or_create(name: str, num_bytes: int, check: Callable[[], None]) -> Shar
     refuse by raising.
     """
     folder = _notes()
-    note = folder / name
     with _locked(folder / "lock"):
-        for other in sorted(folder.iterdir()):
-            if other.name != "lock" and not _is_held(other):
-                other.unlink()  # its process was killed
-        with contextlib.suppress(FileNotFoundError):
-            return attach(note.read_text(encoding="ascii"))
-        check()
-        shared = create(name, num_bytes)
-        note.write_text(shared.path, encoding="ascii")
+        holders: dict[str, list[str]] = {}
+        for note in sorted(folder.iterdir()):
+            if note.name != "lock":
+                holders[note.name] = _holders(note)
+                if not holders[note.name]:
+                    note.unlink()  # they ended, or were killed
+        paths = holders.get(name, [])
+        shared = _attach_any(paths, name)
+        if shared is None:
+            check()
+            shared = create(name, num_bytes)
+        lines = dict.fromkeys([*paths, shared.path])
+        (folder / name).write_text("\n".join(lines), encoding="ascii")
         return shared
 
 
@@ -85,22 +90,33 @@ def _notes() -> Path:
     return folder
 
 
-def _is_held(note: Path) -> bool:
-    """Whether the process that wrote the note still has that memory open."""
-    path = note.read_text(encoding="ascii")
+def _holders(note: Path) -> list[str]:
+    """The paths in a note under which its memory can still be opened."""
+    return [
+        path for path in note.read_text(encoding="ascii").split("\n") if _holds(path, note.name)
+    ]
+
+
+def _holds(path: str, name: str) -> bool:
+    """Whether the memory `name` is at `path`: the process there may have ended or closed it."""
     if not path.startswith("/proc/"):
         return os.path.isfile(path)  # not Linux
     try:
         # By now the numbers may be another process and file, but that has another name.
-        return note.name in os.readlink(path)
+        return name in os.readlink(path)
     except OSError:
         return False
 
 
-def _close(fd: int, path: str) -> None:
-    os.close(fd)
-    if path and not path.startswith("/proc/"):
-        os.unlink(path)
+def _attach_any(paths: list[str], name: str) -> Shared | None:
+    """The memory under the first of these paths that still has it."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # closed at this moment
+            shared = attach(path)
+            if _holds(shared.path, name):  # and not what was opened under that number since
+                return shared
+            shared.close()
+    return None
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +27,7 @@ class Slots:
     """Pictures of the largest batch."""
 
     size: int
-    """Side of a picture in pixels."""
+    """Side of the largest picture in pixels."""
 
     encoded_bytes: int
     """Room for the encoded pictures of a batch. It costs only what is used of it."""
@@ -41,10 +42,11 @@ class Slots:
         """Of the pixels, which come first."""
         return self.num * self.capacity * self.size**2 * 3
 
-    def images(self, data: np.ndarray, slot: int) -> np.ndarray:
-        """uint8 (capacity, size, size, 3)."""
-        shape = (self.num, self.capacity, self.size, self.size, 3)
-        return data[: self.pixel_bytes].reshape(shape)[slot]
+    def images(self, data: np.ndarray, slot: int, size: int) -> np.ndarray:
+        """uint8 (capacity, size, size, 3), of a `size` up to the slots' own."""
+        start = slot * self.capacity * self.size**2 * 3
+        shape = (self.capacity, size, size, 3)
+        return data[start : start + math.prod(shape)].reshape(shape)
 
     def progress(self, data: np.ndarray, slot: int) -> np.ndarray:
         """int64 (1,): which picture of the batch its worker is at."""
@@ -81,12 +83,12 @@ class SlotMemory:
         """Let others use the slot."""
         self._free.append(slot)
 
-    def lend(self, slot: int, num: int) -> np.ndarray:
+    def lend(self, slot: int, num: int, size: int) -> np.ndarray:
         """The first `num` pictures of a slot, which comes back when no array refers to them.
 
         Who keeps more than HELD batches gets copies.
         """
-        images = self.slots.images(self.data, slot)[:num]
+        images = self.slots.images(self.data, slot, size)[:num]
         if self._lent == HELD:
             self.give_back(slot)
             return images.copy()

@@ -51,6 +51,9 @@ class Job:
     """Of the job, to tell it apart."""
 
     slot: int
+    size: int
+    """Side of the pictures."""
+
     row: np.ndarray
     """int64 (M,), which mark of the cache says that the bytes are there."""
 
@@ -94,7 +97,7 @@ class Bench:
     def work(self, job: Job) -> Done:
         """Decode a batch into its slot."""
         slots, crops = self.setup.slots, self.setup.crops
-        images = slots.images(self.memory.data, job.slot)
+        images = slots.images(self.memory.data, job.slot, job.size)
         progress = slots.progress(self.memory.data, job.slot)
         misses = 0
         for place in range(len(job.row)):
@@ -107,7 +110,7 @@ class Bench:
                 if crops:
                     self.cropper.crop(data, job.draws[place], crops, images[place])
                 else:
-                    images[place] = squeeze(decode_image(data.tobytes()), slots.size)
+                    images[place] = squeeze(decode_image(data.tobytes()), job.size)
             except (DecodeError, OSError, EOFError) as error:
                 return Done(job.number, misses, str(error))
         return Done(job.number, misses, None)

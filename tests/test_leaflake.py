@@ -20,6 +20,7 @@ NAMES = [
     "labels",
     "train",
     "evaluate",
+    "compare",
     "export",
     "serve",
     "classify",

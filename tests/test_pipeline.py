@@ -86,13 +86,22 @@ def test_readme_names_every_recipe_of_the_menu_and_no_other():
 def test_run_folder_holds_settings_rows_weights_and_figures(run):
     assert sorted(p.name for p in run.iterdir()) == [
         "best.safetensors",
+        "calibration.svg",
         "config.json",
+        "confusion-diseases.svg",
+        "confusion-species.svg",
+        "coverage.svg",
         "evaluation.json",
+        "last.pt",
         "metrics.json",
         "metrics.jsonl",
+        "metrics.png",
+        "mistakes.html",
     ]
     rows = (run / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(row)["stage"] for row in rows] == ["pictures/s", "heads", "fine-tune"]
+    stages = [json.loads(row)["stage"] for row in rows]
+    # Of a slow machine also lines within the epoch.
+    assert [s for s in stages if s != "steps"] == ["pictures/s", "heads", "fine-tune"]
     evaluation = json.loads((run / "evaluation.json").read_text())
     # 19 classes of drawings that differ plainly; chance is one in seven.
     assert evaluation["all"]["species_top1"] > 0.5

@@ -1,4 +1,4 @@
-"""`leaflake evaluate`: arguments, and the table of figures."""
+"""`leaflake evaluate`: arguments."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from catalog.storage import as_place
 
 EXAMPLE = """example:
   leaflake evaluate runs/cpu-20260131-120000
+  leaflake evaluate runs/cpu-20260131-120000 --all
+  leaflake sql --lake lake/ "from suspect_labels limit 20"
 
-Prints a table of the test split and, as the last line, the same as JSON. Conditions are judged
-given the true species; pictures of no plant are counted apart."""
-
-COLUMNS = {
-    "pictures": "pictures",
-    "species_top1": "species",
-    "condition_top1": "disease",
-    "condition_top3": "disease top-3",
-    "joint_top1": "both",
-}
+Prints the figures of the test split with 95 % intervals and, as the last line, the same as JSON.
+Diseases are judged over species that have more than one; pictures of no plant are counted apart.
+evaluation.json, mistakes.html and the drawings go to the run's folder, and what the model says of
+each picture of test and val into the lake, whose views suspect_labels and label_disagreements name
+labels that are probably wrong. With --all they cover the pictures of train, too."""
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -38,49 +35,52 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reuse",
         action="store_true",
-        help="if it was done, only print it again; not with --lake, --at or --laboratory",
+        help="if it was done, only print it again; not with --lake, --at, --laboratory or --all",
     )
     parser.add_argument(
         "--laboratory",
         metavar="PATTERNS",
         help="datasets of single leaves on a board, such as 'pv_*,cherry_ci'",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="find wrong labels among the pictures of train, too: each is judged by heads that "
+        "have not seen it",
+    )
+    parser.add_argument(
+        "--no-write", action="store_true", help="write no predictions into the lake"
+    )
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, and print."""
+    from train.evaluation_table import last_line, tables
+
     done = args.run / "evaluation.json"
-    given = (args.lake, args.at, args.laboratory)
-    as_before = args.reuse and given == (None, None, None)
+    given = (args.lake, args.at, args.laboratory, args.all)
+    as_before = args.reuse and given == (None, None, None, False)
+    notes: tuple[str, ...] = ()
     if as_before and done.is_file():
-        result = json.loads(done.read_text(encoding="utf-8"))
+        figures = json.loads(done.read_text(encoding="utf-8"))
     else:
-        from train.evaluate import LABORATORY, evaluate
+        from train.breakdown import LABORATORY
+        from train.evaluate import evaluate
 
         laboratory = tuple(args.laboratory.split(",")) if args.laboratory else LABORATORY
-        result = evaluate(args.run, lake_path=args.lake, at=args.at, laboratory=laboratory)
-    print(table(result))
-    print(json.dumps({"run": args.run.name, **result}))
-    return 0
-
-
-def table(result: dict[str, dict[str, float | int]]) -> str:
-    """The figures as aligned text, shares as per cent."""
-    width = max(len(name) for name in [*result, "test split"])
-    lines = ["  ".join([f"{'test split':<{width}}", *(f"{c:>13}" for c in COLUMNS.values())])]
-    for name, found in result.items():
-        cells = [f"{_cell(found, key):>13}" for key in COLUMNS]
-        lines.append("  ".join([f"{name:<{width}}", *cells]))
-    others = result["all"]
-    if "no_plant_pictures" in others:
-        share = 100 * others["no_plant_recognised"]
-        lines.append(
-            f"pictures of no plant: {others['no_plant_pictures']}, {share:.1f} % recognised"
+        found = evaluate(
+            args.run,
+            lake_path=args.lake,
+            at=args.at,
+            laboratory=laboratory,
+            train_too=args.all,
+            write=not args.no_write,
         )
-    return "\n".join(lines)
-
-
-def _cell(found: dict[str, float | int], key: str) -> str:
-    if key not in found:
-        return "-"
-    return f"{found[key]:,}" if key == "pictures" else f"{100 * found[key]:.1f} %"
+        figures, notes = found.figures, found.notes
+    print(tables(figures))
+    if args.at is None:
+        print(f"{args.run}: mistakes.html, confusion-*.svg, calibration.svg, coverage.svg")
+    for note in notes:
+        print(note)
+    print(json.dumps(last_line(figures)))
+    return 0

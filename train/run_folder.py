@@ -1,20 +1,20 @@
 """A run on disk: RUNS/<recipe>-<timestamp>/.
 
 config.json is written first, metrics.jsonl grows, best.safetensors is replaced whenever val got
-better, metrics.json comes last and means "complete".
+better, last.pt is what `leaflake train --resume` goes on from, metrics.png shows metrics.jsonl, and
+metrics.json comes last and means "complete".
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 import torch
@@ -22,28 +22,43 @@ import torch
 from catalog.storage import Place, as_place, resolved
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
+from shards.order import this_rank
 from train.backbones import load_backbone
-from train.classifier import Classifier
+from train.classifier import Classifier, Heads
+from train.hardware import describe_hardware
 from train.recipes import Recipe
 
-PACKAGES = ("leaflake", "torch", "timm", "duckdb", "pyarrow", "simplejpeg", "pillow")
+PACKAGES = (
+    "leaflake", "torch", "torchvision", "timm", "numpy", "safetensors", "duckdb", "pyarrow",
+    "simplejpeg", "opencv-python-headless", "pillow",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run, read back."""
+    """A run, read back."""
 
     path: Path
     recipe: Recipe
     tree: LabelTree
     lake: Place
     snapshot: int
+    config: dict[str, Any]
+    """All of config.json."""
+
     metrics: dict[str, Any]
+    """Of metrics.json; empty if the run is not complete."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was trained to its end."""
+        return (self.path / "metrics.json").is_file()
 
     def load_model(self) -> Classifier:
         """The trained network, in evaluation mode on the processor."""
         backbone = load_backbone(self.recipe.backbone, pretrained=False)
-        model = Classifier(backbone, self.tree, self.recipe.eval_size)
+        heads = cast(Heads, self.recipe.heads)
+        model = Classifier(backbone, self.tree, self.recipe.eval_size, heads)
         model.load_state_dict(safetensors.torch.load_file(self.path / "best.safetensors"))
         return model.eval()
 
@@ -60,10 +75,10 @@ def start_run(
         "lake": str(resolved(lake)),
         "snapshot": snapshot,
         "initial_weights": weights,
-        "commit": _commit(),
+        "commit": code_commit(),
         "versions": {name: version(name) for name in PACKAGES},
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"{torch.backends.cpu.get_cpu_capability()}",
+        "hardware": describe_hardware(),
+        "processes": this_rank().world,
         "tree": tree.to_json(),
     }
     _write_json(path / "config.json", config)
@@ -93,21 +108,34 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 def read_run(path: Path) -> Run:
     """Read a complete run. Raises UsageError if the folder is none, or of another version."""
+    run = read_begun(path)
+    if not run.is_complete:
+        raise UsageError(
+            f"{path}: the run did not finish (no metrics.json). Go on with: "
+            f"leaflake train --resume {path}"
+        )
+    return run
+
+
+def read_begun(path: Path) -> Run:
+    """Read a run that may have been interrupted. Raises UsageError like `read_run`."""
     if not (path / "config.json").is_file():
         raise UsageError(
             f"{path}: not a run, there is no config.json in it. "
             "Name a folder that `leaflake train` made. Nothing was written."
         )
-    if not (path / "metrics.json").is_file():
-        raise UsageError(f"{path}: the run did not finish (no metrics.json). Train anew.")
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    metrics = {}
+    if (path / "metrics.json").is_file():
+        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
     return Run(
         path=path,
         recipe=_read_recipe(path, config),
         tree=LabelTree.from_json(config["tree"]),
         lake=as_place(config["lake"]),
         snapshot=config["snapshot"],
-        metrics=json.loads((path / "metrics.json").read_text(encoding="utf-8")),
+        config=config,
+        metrics=metrics,
     )
 
 
@@ -134,7 +162,7 @@ def _read_recipe(path: Path, config: dict[str, Any]) -> Recipe:
         ) from None
 
 
-def _commit() -> str:
+def code_commit() -> str:
     """The git commit of the code, or "unknown" for an installed package."""
     result = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],

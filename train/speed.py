@@ -7,25 +7,38 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from train.recipes import AUTO
+
 if TYPE_CHECKING:
-    from train.loop import Training
+    from train.training import Training
 
 WARM_UP_STEPS = 3
 TIMED_STEPS = 5
 
 
 def choose_precision(training: Training) -> None:
-    """Set the precision to the faster one on this machine.
+    """Set the precision to the recipe's, or to the faster one on this machine.
 
-    bfloat16 wins where the processor has units for it, float32 where it only imitates them.
+    bfloat16 wins where the processor has units for it, float32 where it only imitates them. GPUs
+    that lack it have float16.
     """
+    if training.recipe.precision != AUTO:
+        training.precision = getattr(torch, training.recipe.precision)
+        return
     rates = {}
-    for precision in (torch.float32, torch.bfloat16):
+    for precision in (torch.float32, half_precision(training.device)):
         training.precision = precision
-        rates[precision] = pictures_per_second(training)
+        rates[precision] = training.team.sums([pictures_per_second(training)])[0]
     by_name = {precision_name(p): round(rate, 1) for p, rate in rates.items()}
     training.log({"stage": "pictures/s", **by_name})
     training.precision = max(rates, key=lambda precision: rates[precision])
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """bfloat16, except on a GPU that only imitates it."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    return torch.bfloat16
 
 
 def precision_name(precision: torch.dtype) -> str:

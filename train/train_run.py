@@ -1,145 +1,192 @@
-"""One training run: a recipe and a lake in, a complete run folder out."""
+"""One training run: a recipe and a lake in, a complete run folder out.
+
+Under torchrun every process comes through here, and only the first writes and prints.
+"""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
-from tqdm import tqdm
+import torch
 
 from catalog.lake import open_lake
 from catalog.moment import Moment
-from catalog.organise import label_tree
 from catalog.storage import Place
 from leaflake import UsageError
-from shards.crop import Crops
-from shards.loader import Loader
-from shards.select import Selection, select
 from shards.workers import Workers
-from train.backbones import load_backbone
-from train.classifier import Classifier
-from train.loop import Row, Training, fit
-from train.metrics import no_plant_mask
-from train.pin import pin_memory
-from train.recipes import Recipe
-from train.run_folder import append_row, finish_run, save_weights, start_run
-from train.speed import precision_name
+from train.augment import seed_step
+from train.backbones import Backbone, load_backbone
+from train.checkpoint import cut_rows, load_last
+from train.classifier import Classifier, Heads
+from train.curves import draw_curves
+from train.data import Data, open_data, open_loaders, part_size
+from train.distributed import Team, join_team
+from train.loop import fit
+from train.memory_sum import check_needs, find_room, sum_needs
+from train.output import Output, describe_figures, describe_start
+from train.recipes import AUTO, Recipe
+from train.run_folder import Run, code_commit, finish_run, read_begun, start_run
+from train.selftest import check_arithmetic
+from train.speed import half_precision, precision_name
+from train.teacher import load_teacher
+from train.training import Training, chosen_device
 
 
 def train_run(recipe: Recipe, lake_path: Place, runs: Path, *, at: Moment | None = None) -> Path:
     """Train on the lake as it is, or was `at` a moment. Returns the complete run's folder.
 
     The lake is closed before training starts, so that others may write to it.
-    Raises UsageError before anything is written if there is no lake, a split is empty or the
-    device is missing.
+    Raises UsageError before anything is written if there is no lake, a split is empty, the device
+    is missing, or a step cannot be shared by the processes.
     """
-    _refuse_missing_device(recipe)
-    started = time.time()
-    with open_lake(lake_path, at=at) as lake:
-        tree, snapshot = label_tree(lake.connection), lake.snapshot
-        train = select(lake, "split = 'train'", tree)
-        val = select(lake, "split = 'val'", tree)
-    if no_plant_mask(val.class_index, tree).all():
-        raise UsageError(
-            f"{lake_path}: val holds no picture of a plant, so nothing could be judged. "
-            "Add pictures to the classes. Nothing was written."
-        )
-    backbone = load_backbone(recipe.backbone)
-    with open_loaders(recipe, train, val) as (crops, still, judged):
-        path = start_run(runs, recipe, tree, lake_path, snapshot, backbone.weights)
-        print(
-            f"{recipe.name}: {recipe.backbone} ({backbone.weights} weights), {len(train):,} train "
-            f"and {len(val):,} val pictures, {tree.num_species} species, "
-            f"{tree.num_classes} classes"
-        )
+    refuse_what_cannot_run(recipe)
+    with join_team(chosen_device(recipe).type) as team:
+        if team.world > 1:  # somebody may write to the lake between one process and the next
+            with open_lake(lake_path, at=at) as lake:
+                at = int(team.firsts(str(lake.snapshot)))
+        data = open_data(recipe, lake_path, at)
+        backbone = initial_backbone(recipe)
 
-        def log(row: Row) -> None:
-            append_row(path, {"seconds": round(time.time() - started, 1), **row})
-            tqdm.write(describe(row), file=sys.stderr)  # lifts the bar first
+        def start() -> Path:
+            return start_run(runs, recipe, data.tree, lake_path, data.snapshot, backbone.weights)
 
-        training = Training(
-            recipe=recipe,
-            tree=tree,
-            model=Classifier(backbone, tree, recipe.eval_size),
-            train=crops,
-            still=still,
-            val=judged,
-            log=log,
-            keep=partial(save_weights, path),
-        )
-        best = fit(training)
-    minutes = (time.time() - started) / 60
-    precision = precision_name(training.precision)
-    finish_run(path, training.model, {"minutes": minutes, "precision": precision, "val": best})
-    print(f"val, epoch {best['epoch']}: {describe_figures(best)}; {minutes:.1f} minutes in all")
-    return path
+        return _train(recipe, data, backbone, runs, start, team)
 
 
-@contextmanager
-def open_loaders(
-    recipe: Recipe, train: Selection, val: Selection
-) -> Iterator[tuple[Loader, Loader, Loader]]:
-    """Random crops of `train`, its whole pictures, and those of `val`: with the same workers, and
-    the bytes of `train` once. Raises UsageError if they do not fit into memory."""
-    with ExitStack() as stack:
-        loader = partial(
-            Loader,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            workers=stack.enter_context(Workers(recipe.workers)),
-            cache=recipe.cache,
-            leave_bytes=int(recipe.leave_gb * 1e9),
-            pin=pin_memory if recipe.device == "cuda" else None,
-        )
-        yield (
-            stack.enter_context(
-                loader(train, size=recipe.train_size, crops=Crops(), max_repeat=recipe.max_repeat)
-            ),
-            stack.enter_context(loader(train, size=recipe.train_size)),
-            stack.enter_context(loader(val, size=recipe.eval_size)),
-        )
+def resume_run(path: Path, lake_path: Place | None = None) -> Path:
+    """Go on with an interrupted run, in its own folder and with its own settings, to the same end.
+
+    `lake_path` is where the lake is now, if it was moved. Raises UsageError if the folder is no
+    run, the lake's past is another, or the number of processes is.
+    """
+    run = read_begun(path)
+    if run.is_complete:
+        print(f"{path}: complete already", file=sys.stderr)
+        return path
+    recipe = run.recipe
+    refuse_what_cannot_run(recipe)
+    device = chosen_device(recipe)
+    with join_team(device.type) as team:
+        data = open_data(recipe, lake_path or run.lake, run.snapshot)
+        if data.tree != run.tree:
+            raise UsageError(
+                f"{path}: snapshot {run.snapshot} of {lake_path or run.lake} has another label "
+                "tree than the run began with: this is not the lake that it was trained on. Name "
+                "that one with --lake. Nothing was written."
+            )
+        saved = load_last(path, device)
+        backbone = initial_backbone(recipe, pretrained=saved is None)
+        if team.is_first:
+            print(describe_resume(run, saved), file=sys.stderr)
+
+        def start() -> Path:
+            cut_rows(path, saved["rows"] if saved else 0)
+            return path
+
+        backbone = replace(backbone, weights=run.config["initial_weights"])
+        return _train(recipe, data, backbone, path.parent, start, team, saved)
 
 
-SPOKEN = {
-    "species_top1": "species",
-    "condition_top1": "disease",
-    "condition_top3": "disease top-3",
-    "joint_top1": "both",
-}
-
-
-def describe(row: Row) -> str:
-    """One row of metrics.jsonl for people."""
-    if row["stage"] == "pictures/s":
-        rates = [f"{name} {rate}" for name, rate in row.items() if name != "stage"]
-        return f"training steps, pictures/s: {', '.join(rates)}"
-    stage = f"epoch {row['epoch']}" if "epoch" in row else "heads on frozen features"
-    said = f"{stage}: loss {row['loss']:.3f}; val {describe_figures(row)}"
-    if "pictures_per_s" in row:
-        waiting = 100 * float(row["waiting_share"])
-        said += f"; {row['pictures_per_s']} pictures/s, {waiting:.1f} % waiting for them"
-    return said
-
-
-def describe_figures(found: Mapping[str, float | int | str]) -> str:
-    """Accuracies for people, as per cent."""
-    return ", ".join(
-        f"{spoken} {100 * float(found[key]):.1f} %"
-        for key, spoken in SPOKEN.items()
-        if key in found
-    )
-
-
-def _refuse_missing_device(recipe: Recipe) -> None:
-    import torch
-
+def refuse_what_cannot_run(recipe: Recipe) -> None:
+    """Raise UsageError if the device is missing, or a step cannot be cut into equal parts."""
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             f"recipe {recipe.name}: PyTorch {torch.__version__} sees no GPU. Install the build for "
             "yours (just torch_index=URL setup), or train with: just train cpu. "
             "Nothing was written."
         )
+    part_size(recipe)
+
+
+def initial_backbone(recipe: Recipe, pretrained: bool = True) -> Backbone:
+    """The network that the run begins with, seeded, as the heads' first weights are random."""
+    seed_step(recipe.seed, 0, Team())
+    init = Path(recipe.init) if recipe.init and pretrained else None
+    pretrained = pretrained and recipe.pretrained
+    return load_backbone(recipe.backbone, pretrained=pretrained, init=init)
+
+
+def describe_resume(run: Run, saved: dict[str, Any] | None) -> str:
+    """Where the run goes on, and whether the code is still the same."""
+    said = f"{run.path}: it had saved no state, so it begins anew"
+    if saved:
+        step = saved["fine_tune"]["step"] if "fine_tune" in saved else 0
+        said = f"{run.path}: goes on after step {step}, {saved['seconds'] / 60:.1f} minutes"
+    before, now = run.config["commit"], code_commit()
+    if before != now:
+        said += f"\nnote: it began with the code of commit {before}, and this is {now}"
+    return said
+
+
+def check_machine(recipe: Recipe, data: Data, model: Classifier, device: torch.device) -> list[str]:
+    """What a run needs and what there is, in words. Raises UsageError if it cannot go well."""
+    precision = half_precision(device)
+    if recipe.precision != AUTO:
+        precision = getattr(torch, recipe.precision)
+    said = []
+    if device.type == "cuda" and torch.version.hip:
+        said.append(check_arithmetic(model, recipe.train_size, device, precision))
+    needs = sum_needs(
+        recipe,
+        model,
+        (data.train, data.val),
+        part_size(recipe),
+        Workers(recipe.workers).count,
+        torch.float32 if recipe.precision == AUTO else precision,  # the larger one
+    )
+    return [*said, check_needs(needs, find_room(device), recipe)]
+
+
+def _train(
+    recipe: Recipe,
+    data: Data,
+    backbone: Backbone,
+    runs: Path,
+    start: Callable[[], Path],
+    team: Team,
+    saved: dict[str, Any] | None = None,
+) -> Path:
+    """Train to the end; `start` makes the run's folder when nothing can be refused any more."""
+    device = chosen_device(recipe)
+    model = Classifier(backbone, data.tree, recipe.eval_size, cast(Heads, recipe.heads))
+    teacher = None
+    if recipe.teacher:
+        teacher = load_teacher(Path(recipe.teacher), data.tree, device)
+    said = [describe_start(recipe, data, backbone.weights)]
+    said += check_machine(recipe, data, model.to(device), device)
+    with open_loaders(recipe, data.train, data.val, runs) as (crops, still, judged):
+        path = Path(team.firsts(str(start()) if team.is_first else ""))
+        output = Output(path, team, before_s=saved["seconds"] if saved else 0.0)
+        if team.is_first:
+            print("\n".join(said), flush=True)
+        training = Training(
+            recipe=recipe,
+            tree=data.tree,
+            model=model,
+            train=crops,
+            still=still,
+            val=judged,
+            log=output.log,
+            keep=output.keep,
+            save=output.save,
+            team=team,
+            teacher=teacher,
+        )
+        try:
+            best = fit(training, saved)
+        except KeyboardInterrupt:
+            if team.is_first:
+                print(f"go on with: leaflake train --resume {path}", file=sys.stderr)
+            raise
+    if team.is_first:
+        minutes = output.seconds() / 60
+        precision = precision_name(training.precision)
+        draw_curves(path)
+        finish_run(path, model, {"minutes": minutes, "precision": precision, "val": best})
+        figures = f"val, epoch {best['epoch']}: {describe_figures(best)}"
+        print(f"{figures}; {minutes:.1f} minutes in all")
+    return path

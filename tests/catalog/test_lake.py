@@ -113,6 +113,20 @@ def test_an_update_leaves_the_older_snapshot_as_it_was(path) -> None:
     assert splits == {3: [(None,)], 4: [("val",)]}
 
 
+def test_predictions_make_a_snapshot_and_leave_the_pictures_as_of_the_one_before(path) -> None:
+    with open_lake(path, read_only=False) as lake:
+        before = lake.snapshot
+        assert lake.pictures_snapshot == before
+        for query in ("INSERT INTO predictions (run) VALUES ('a')", "DELETE FROM predictions"):
+            with lake.commit("predictions") as connection:
+                connection.execute(query)
+            assert lake.pictures_snapshot == before < lake.snapshot
+        add_samples(lake, "d")
+        assert lake.pictures_snapshot == lake.snapshot
+    with open_lake(path, at=before + 1) as lake:
+        assert lake.pictures_snapshot == before
+
+
 @pytest.mark.parametrize("snapshot", [4, 99, -1])
 def test_an_unknown_snapshot_is_refused_with_those_that_there_are(path, snapshot) -> None:
     with pytest.raises(UsageError) as refused:

@@ -232,6 +232,50 @@ def test_a_file_that_was_only_touched_keeps_its_split(lake) -> None:
     assert len(after) == 6
 
 
+def by_source(lake: Lake) -> dict[str, tuple[str | None, str | None]]:
+    rows = lake.connection.sql('SELECT "key", source, source_split FROM samples').fetchall()
+    return {key: (source, side) for key, source, side in rows}
+
+
+def test_sources_are_named_and_lie_on_one_side(lake) -> None:
+    add(lake, "012345", ("tomato", "healthy"), "IMG_20211011_120000")
+    with lake.commit("somebody knows two of the photographers") as connection:
+        connection.execute(
+            "UPDATE samples SET source = 'photographer:anna', source_split = NULL "
+            "WHERE sha256 < '2'"
+        )
+        connection.execute("UPDATE samples SET source = NULL WHERE sha256[1] = '5'")
+        organise(connection)
+    assert by_source(lake) == {
+        **{f"IMG_20211011_120000 {name}": ("photographer:anna", "test") for name in "01"},
+        **{f"IMG_20211011_120000 {name}": ("dataset:set", "train") for name in "2345"},
+    }
+    assert lake.connection.sql("FROM source_leaks").fetchall() == []
+
+
+def test_what_is_in_no_split_has_a_source_and_no_side(lake) -> None:
+    add(lake, "01", ("apple", "scab"), "Apple")
+    add(lake, "2", (None, None), "Apple something")
+    assert set(by_source(lake).values()) == {("dataset:set", None)}
+
+
+def test_copies_in_two_datasets_tie_their_sources(lake) -> None:
+    add(lake, "0123456789", ("tomato", "healthy"), "Tomato")
+    with lake.commit("two more datasets, of which one holds a copy") as connection:
+        for name, dataset in (("0", "one"), ("f", "one"), ("e", "two")):
+            insert(connection, name, ("tomato", "healthy"), dataset, f"/{dataset}/{name}")
+            connection.execute("UPDATE samples SET dataset = folder WHERE folder = ?", [dataset])
+        organise(connection)
+    found = by_source(lake)
+    assert [found[key] for key in ("Tomato 0", "one 0", "one f", "two e")] == [
+        ("dataset:set", "train"),
+        ("dataset:one", "train"),
+        ("dataset:one", "train"),
+        ("dataset:two", "test"),
+    ]
+    assert lake.connection.sql("FROM source_leaks").fetchall() == []
+
+
 def test_the_label_tree_is_what_lies_in_a_split(lake) -> None:
     add(lake, "012", ("tomato", "healthy"), "Tomato")
     add(lake, "345", ("apple", "scab"), "Apple")

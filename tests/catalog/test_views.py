@@ -226,6 +226,48 @@ def test_ingest_runs_say_how_fast_the_newest_first(ask, lake) -> None:
     ]
 
 
+def test_sources_say_who_took_how_many_pictures(ask) -> None:
+    anna = {"source": "photographer:anna", "source_split": "train"}
+    other = {**anna, "condition": "rust", "dataset": "field"}
+    samples = [anna, {**other, "source_split": None}, {"source": "day:lab/2021-10-11"}, other]
+    assert ask("FROM sources", *samples) == [
+        ("photographer:anna", "photographer", 3, 2, 2, "train"),
+        ("day:lab/2021-10-11", "day", 1, 1, 1, None),
+    ]
+
+
+def test_source_coverage_says_which_classes_are_judged(ask) -> None:
+    sides = [("a", "train"), ("a", "train"), ("b", "test"), ("c", "val"), ("d", None)]
+    samples = [{"source": source, "source_split": side} for source, side in sides]
+    alone = {"condition": "rust", "source": "a", "source_split": "train"}
+    assert ask("FROM source_coverage", *samples, alone) == [
+        ("tomato", "healthy", 4, 3, 2, 1, 1, True),
+        ("tomato", "rust", 1, 1, 1, 0, 0, False),
+    ]
+
+
+def test_source_leaks_lists_sources_groups_and_bytes_on_two_sides(ask) -> None:
+    def on(side: str | None, source: str, **more: Any) -> dict[str, Any]:
+        return {"source": source, "source_split": side, **more}
+
+    samples = [
+        on("train", "a"),
+        on("test", "a"),
+        on("val", "b", group_id="g"),
+        on("test", "c", group_id="g"),
+        on("train", "d", sha256="s", phash=99),
+        on("val", "e", sha256="s", phash=99),
+        on("train", "f", phash=77),  # looks the same, and is another file
+        on("val", "g", phash=77),
+        on(None, "b", group_id="g0"),
+    ]
+    assert sorted(ask("FROM source_leaks", *samples)) == [
+        ("group", "g", ["test", "val"], ["k2", "k3"]),
+        ("sha256", "s", ["train", "val"], ["k4", "k5"]),
+        ("source", "a", ["test", "train"], ["k0", "k1"]),
+    ]
+
+
 def test_links_across_splits_are_pairs_whose_ends_have_different_splits(ask, lake) -> None:
     with lake.commit("links") as connection:
         connection.execute(
@@ -235,4 +277,85 @@ def test_links_across_splits_are_pairs_whose_ends_have_different_splits(ask, lak
     samples = [{}, {"split": "test"}, {}, {"split": None}]
     assert ask("FROM links_across_splits", *samples) == [
         ("burst", 12.0, "k0", "train", "k1", "test")
+    ]
+
+
+JUDGED = {
+    "run": "cpu-1",
+    "split": "test",
+    "judge": "network",
+    "species": "tomato",
+    "condition": "healthy",
+    "predicted_species": "tomato",
+    "predicted_condition": "healthy",
+    "species_probability": 0.9,
+    "probability": 0.9,
+    "label_probability": 0.9,
+    "snapshot": 2,
+    "evaluated": "2026-01-01",
+}
+"""A prediction that agrees with the label of PLAIN."""
+
+
+def predict(lake: Lake, *predictions: dict[str, Any]) -> None:
+    """Commit predictions, of k0, k1 and so on; each is a dict of what is not as in JUDGED."""
+    with lake.commit("predictions") as connection:
+        for number, prediction in enumerate(predictions):
+            row = {"key": f"k{number}", **JUDGED, **prediction}
+            names = ", ".join(f'"{name}"' for name in row)
+            marks = ", ".join("?" for _ in row)
+            connection.execute(
+                f"INSERT INTO predictions ({names}) VALUES ({marks})", list(row.values())
+            )
+
+
+def taken_for(species: str, condition: str, label_probability: float) -> dict[str, Any]:
+    return {
+        "predicted_species": species,
+        "predicted_condition": condition,
+        "probability": 0.8,
+        "label_probability": label_probability,
+    }
+
+
+def test_suspect_labels_are_those_that_the_model_believes_least(ask, lake) -> None:
+    predict(lake, taken_for("tomato", "rust", 0.1), {}, taken_for("apple", "rust", 1e-6))
+    other = ("cpu-1", "/lab/a.jpg")
+    healthy = ("test", "tomato", "healthy")
+    assert ask("FROM suspect_labels", {}, {}, {"folder": "A"}) == [
+        (1, "k2", "lab", "A", *healthy, "apple", "rust", 0.8, 1e-6, *other),
+        (2, "k0", "lab", "Tomato healthy", *healthy, "tomato", "rust", 0.8, 0.1, *other),
+    ]
+
+
+def test_a_label_that_was_changed_since_is_suspected_no_more(ask, lake) -> None:
+    predict(lake, taken_for("apple", "rust", 0.1), taken_for("apple", "rust", 0.2))
+    samples = [{"species": "apple", "condition": "rust"}, {}]
+    assert ask('SELECT "key" FROM suspect_labels', *samples) == [("k1",)]
+    assert ask("SELECT pictures FROM label_disagreements") == [(1,)]
+
+
+def test_suspects_are_those_of_the_run_that_was_evaluated_last(ask, lake) -> None:
+    again = {"run": "a", "evaluated": "2026-01-02"}
+    predict(lake, taken_for("apple", "rust", 0.1), taken_for("apple", "rust", 0.2))
+    predict(lake, again, {**again, **taken_for("apple", "scab", 0.3)})
+    assert ask('SELECT "key", run, predicted_condition FROM suspect_labels', {}, {}) == [
+        ("k1", "a", "scab")
+    ]
+
+
+def test_folders_are_listed_by_how_little_the_model_believes_their_labels(ask, lake) -> None:
+    predict(
+        lake,
+        {},
+        taken_for("apple", "rust", 0.004),
+        taken_for("apple", "rust", 0.2),
+        taken_for("apple", "scab", 0.3),
+        taken_for("apple", "scab", 0.6),
+    )
+    mixed = {"folder": "B"}
+    samples = [{}, mixed, mixed, {}, mixed]
+    assert ask("FROM label_disagreements", *samples) == [
+        ("lab", "B", 3, 3, 1.0, 1, pytest.approx(0.268), "apple, rust", "cpu-1"),
+        ("lab", "Tomato healthy", 2, 1, 0.5, 0, pytest.approx(0.6), "apple, scab", "cpu-1"),
     ]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from catalog.taxonomy import LabelTree
-from export.calibrate import answer_threshold, fit_temperatures, fit_thresholds
+from export.calibrate import answer_threshold, fit_thresholds
 from train.metrics import Predictions
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust"), ("corn", "healthy")])
@@ -91,13 +91,3 @@ def test_conditions_are_judged_below_the_best_species_and_only_where_they_would_
     found = Predictions(species, np.zeros_like(joint), joint, np.array([row[2] for row in rows]))
     # By species alone: 0.9 and 0.8 are all wrong, so none is ever right often enough.
     assert fit_thresholds(found, tree) == pytest.approx({"species": 0.3, "condition": 0.3})
-
-
-def test_temperature_of_an_overconfident_model_brings_confidence_down_to_accuracy():
-    # Says 0.99 for apple and for healthy, and is right in 3 of 4: log(0.75/0.25) = log(99)/T.
-    species = np.log(np.array([[0.99, 0.01]] * 400))
-    condition = np.log(np.array([[0.99, 0.01, 1.0]] * 400))
-    truth = np.array([0] * 300 + [2] * 100)
-    found = Predictions(species, condition, condition + species[:, [0, 0, 1]], truth)
-    temperature, _ = fit_temperatures(found, TREE)
-    assert temperature == pytest.approx(np.log(99) / np.log(3), rel=0.05)

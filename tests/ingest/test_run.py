@@ -528,8 +528,14 @@ def test_a_file_that_was_only_touched_keeps_its_mended_label_and_its_split(sourc
     path = source / "Tomato___healthy/ant.jpg"
     where = f"source_path = '{path}'"
     with open_lake(lake, read_only=False) as opened, opened.commit("mend") as connection:
-        connection.execute(f"UPDATE samples SET \"condition\" = 'leaf_mold' WHERE {where}")
-    question = f'SELECT species, "condition", split, sha256 FROM samples WHERE {where}'
+        connection.execute(
+            "UPDATE samples SET \"condition\" = 'leaf_mold', source = 'photographer:anna', "
+            f"source_split = 'train' WHERE {where}"
+        )
+    question = (
+        'SELECT species, "condition", split, source, source_split, sha256 FROM samples '
+        f"WHERE {where}"
+    )
     before = ask(lake, question)
     os.utime(path, ns=(1, 1))
     assert ingest([source], lake).files == 1

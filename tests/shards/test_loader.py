@@ -241,6 +241,14 @@ def test_stats_say_where_time_went(load, selection) -> None:
     }
 
 
+def test_an_epoch_of_smaller_pictures_is_that_of_a_loader_of_their_size(load) -> None:
+    loader = load(size=24)
+    assert same(list(loader.epoch(1, size=16)), list(load(size=16).epoch(1)))
+    assert next(loader.epoch(2)).images.shape == (4, 24, 24, 3)
+    with pytest.raises(ValueError, match="pictures of 32 pixels do not fit into a loader of 24"):
+        next(loader.epoch(2, size=32))
+
+
 def test_pictures_that_are_not_in_the_cache_yet_are_read_from_their_shards(load) -> None:
     loader = load()
     loader.cache.wait()

@@ -1,10 +1,12 @@
 import math
 
-import pytest
+import numpy as np
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.taxonomy import LabelTree
-from train.hierarchy import HierarchicalHeads, LogProbs, hierarchical_loss
+from train.hierarchy import FlatHeads, HierarchicalHeads, block_log_softmax
 
 TREE = LabelTree.from_pairs(
     [("apple", "healthy"), ("apple", "rust"), ("corn", "healthy"), ("corn", "rust"), ("peach", "x")]
@@ -52,30 +54,61 @@ def test_temperature_flattens_each_rank_by_itself():
     assert torch.allclose(found.condition.exp()[0, :2], torch.tensor([2 / 3, 1 / 3]))
 
 
-def test_loss_without_smoothing_is_minus_the_joint_log_probability_of_the_truth():
-    found = HierarchicalHeads(8, TREE)(torch.randn(6, 8))
-    truth = torch.tensor([0, 1, 2, 3, 4, 0])
-    loss = hierarchical_loss(found, truth, torch.tensor(TREE.class_species()))
-    assert loss.item() == pytest.approx(
-        -found.joint[torch.arange(6), truth].mean().item(), rel=1e-5
+def test_flat_heads_are_one_softmax_whose_blocks_add_up_to_the_species():
+    heads = FlatHeads(2, TREE)
+    with torch.no_grad():
+        heads.condition_head.weight.zero_()
+        heads.condition_head.bias.copy_(torch.tensor([1.0, 3.0, 2.0, 2.0, 8.0]).log())
+    found = heads(torch.zeros(1, 2))
+    assert torch.allclose(found.joint.exp(), torch.tensor([[1.0, 3.0, 2.0, 2.0, 8.0]]) / 16)
+    assert torch.allclose(found.species.exp(), torch.tensor([[4.0, 4.0, 8.0]]) / 16)
+    assert torch.allclose(found.condition.exp(), torch.tensor([[0.25, 0.75, 0.5, 0.5, 1.0]]))
+
+
+def test_temperature_of_flat_heads_flattens_each_rank_by_itself():
+    heads = FlatHeads(2, TREE)
+    with torch.no_grad():
+        heads.condition_head.weight.zero_()
+        heads.condition_head.bias.copy_(torch.tensor([16.0, 2.0, 1.0, 1.0, 1e-30]).log())
+    heads.get_buffer("temperatures").copy_(torch.tensor([2.0, 3.0]))
+    found = heads(torch.zeros(1, 2))
+    assert torch.allclose(found.species.exp(), torch.tensor([[0.75, 0.25, 0.0]]), atol=1e-6)
+    assert torch.allclose(found.condition.exp()[0, :2], torch.tensor([2 / 3, 1 / 3]))
+
+
+def test_a_checkpoint_holds_weights_and_temperatures_and_no_tree():
+    weights = ["condition_head.bias", "condition_head.weight"]
+    species = ["species_head.bias", "species_head.weight"]
+    assert sorted(HierarchicalHeads(2, TREE).state_dict()) == [*weights, *species, "temperatures"]
+    assert sorted(FlatHeads(2, TREE).state_dict()) == [*weights, "temperatures"]
+
+
+sizes = st.lists(st.integers(1, 6), min_size=1, max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes, st.sampled_from([1e-3, 1.0, 1e3, 1e6, 1e37]), st.integers(0, 99))
+def test_blocks_of_any_size_and_scale_equal_a_softmax_of_each_in_value_and_gradient(
+    sizes, scale, seed
+):
+    random = torch.Generator().manual_seed(seed)
+    logits = (scale * torch.randn(3, sum(sizes), generator=random)).requires_grad_()
+    weights = torch.randn(3, sum(sizes), generator=random)
+    species = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    found = block_log_softmax(logits, species, len(sizes))
+    each = torch.cat([block.log_softmax(dim=1) for block in logits.split(sizes, dim=1)], dim=1)
+    assert torch.allclose(found, each, rtol=1e-5, atol=1e-5)
+    gradient, of_each = (
+        torch.autograd.grad((one * weights).sum(), logits)[0] for one in (found, each)
     )
+    assert torch.allclose(gradient, of_each, rtol=1e-4, atol=1e-4)
+    blocks = found.detach().exp().split(sizes, dim=1)
+    assert np.allclose([block.sum(dim=1).tolist() for block in blocks], 1, atol=1e-5)
 
 
-def test_smoothing_spreads_over_species_and_over_the_true_species_block_alone():
-    log_probs = LogProbs(
-        species=torch.tensor([[-1.0, -2.0, -3.0]]),
-        condition=torch.tensor([[-0.5, -1.5, -100.0, -100.0, -100.0]]),
-        joint=torch.zeros(1, 5),
-    )
-    loss = hierarchical_loss(log_probs, torch.tensor([0]), torch.tensor(TREE.class_species()), 0.2)
-    assert loss.item() == pytest.approx(0.8 * (1.0 + 0.5) + 0.2 * (2.0 + 1.0))
-
-
-def test_gradient_reaches_only_the_true_species_conditions():
-    heads = HierarchicalHeads(8, TREE)
-    loss = hierarchical_loss(
-        heads(torch.randn(1, 8)), torch.tensor([2]), torch.tensor(TREE.class_species())
-    )
-    loss.backward()
-    moved = heads.condition_head.bias.grad.abs() > 0
-    assert moved.tolist() == [False, False, True, True, False]
+def test_eleven_thousand_classes_add_up_to_one_in_float32():
+    sizes = [1] * 1000 + [10] * 900 + [15] * 100
+    species = torch.arange(2000).repeat_interleave(torch.tensor(sizes))
+    logits = 20 * torch.randn(2, len(species), generator=torch.Generator().manual_seed(0))
+    found = block_log_softmax(logits, species, 2000).exp().split(sizes, dim=1)
+    assert max(float((block.sum(dim=1) - 1).abs().max()) for block in found) < 1e-5

@@ -10,9 +10,13 @@ from shards.format import ShardWriter
 from shards.loader import Loader
 from shards.select import Selection
 from train.backbones import Backbone
+from train.best import Best
 from train.classifier import Classifier
-from train.loop import Best, Clock, Training, fine_tune, rate_share
+from train.clock import Clock
+from train.fine_tune import FineTune
+from train.loop import Training
 from train.recipes import Recipe, cpu
+from train.teacher import Teacher
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust")])
 
@@ -31,6 +35,10 @@ def loader(draw, encode, tmp_path_factory) -> Iterator[Loader]:
     )
     with Loader(selection, size=8, batch_size=2, workers=1) as loader:
         yield loader
+
+
+def small(**settings) -> Recipe:
+    return replace(cpu(), **{"batch_size": 2, "precision": "float32", **settings})
 
 
 class Record:
@@ -54,22 +62,10 @@ def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_rate_rises_straight_and_falls_as_half_a_cosine():
-    recipe = cpu()  # warms up over 5 per cent
-    shares = [rate_share(progress, recipe) for progress in (0, 0.025, 0.05, 0.525, 1)]
-    assert shares == pytest.approx([0, 0.5, 1, 0.5, 0])
-
-
-def test_progress_is_steps_or_minutes_whichever_is_further():
-    assert Clock(max_steps=200, max_minutes=None, step=50).progress() == 0.25
-    assert Clock(max_steps=200, max_minutes=1e9, step=50).progress() == 0.25
-    assert Clock(max_steps=200, max_minutes=1e-12).progress() == 1.0
-
-
 def test_epochs_without_minutes_are_done_in_full_and_the_best_weights_kept(loader):
     record = Record()
-    training = record.training(replace(cpu(), max_epochs=3, minutes=None), loader)
-    best = fine_tune(training)
+    training = record.training(small(max_epochs=3, minutes=None), loader)
+    best = FineTune(training).run()
     assert [(row["epoch"], row["steps"]) for row in record.rows] == [(1, 2), (2, 4), (3, 6)]
     assert all(row["pictures_per_s"] > 0 and row["cache_hit_share"] == 1 for row in record.rows)
     assert best["joint_top1"] == max(row["joint_top1"] for row in record.rows)
@@ -78,9 +74,9 @@ def test_epochs_without_minutes_are_done_in_full_and_the_best_weights_kept(loade
 
 def test_without_time_for_a_step_the_weights_after_the_heads_are_judged_and_kept(loader):
     record = Record()
-    training = record.training(replace(cpu(), minutes=1e-12), loader)
+    training = record.training(small(minutes=1e-12), loader)
     before = {key: value.clone() for key, value in training.model.state_dict().items()}
-    assert fine_tune(training) == {"epoch": 0, **training.judge(training.model)}
+    assert FineTune(training).run() == {"epoch": 0, **training.judge(training.model)}
     assert record.rows == []
     assert len(record.kept) == 1
     assert equal(record.kept[0], before)
@@ -88,13 +84,59 @@ def test_without_time_for_a_step_the_weights_after_the_heads_are_judged_and_kept
 
 
 def test_time_that_ends_between_epochs_adds_no_row(loader, monkeypatch):
-    # Asked before epoch 1 and its two steps, before epoch 2, and before that one's first step.
-    answers = iter([0.1, 0.1, 0.2, 0.4, 0.5, 0.6, 1.0, 1.0])
+    # Asked before the run, after each of two steps, and when val is judged.
+    answers = iter([0.1, 0.2, 0.5, 1.0])
     monkeypatch.setattr(Clock, "progress", lambda clock: next(answers))
     record = Record()
-    best = fine_tune(record.training(cpu(), loader))
+    best = FineTune(record.training(small(), loader)).run()
     assert [row["epoch"] for row in record.rows] == [1]
     assert best["epoch"] == 1
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_loss_that_is_not_finite_stops_the_run_with_the_keys_of_its_pictures(
+    loader, accumulate, monkeypatch
+):
+    record = Record()
+    settings = small(batch_size=2 * accumulate, accumulate=accumulate, minutes=None)
+    training = record.training(settings, loader)
+    plain = training.criterion.forward
+
+    def planted(found, targets):
+        return plain(found, targets) * (torch.nan if targets.tolist() == [0, 1] else 1)
+
+    monkeypatch.setattr(training.criterion, "forward", planted)
+    with pytest.raises(FloatingPointError, match=r"the loss is nan for the pictures \('a', 'b'\)"):
+        FineTune(training).run()
+    assert record.kept == []
+
+
+def test_lines_within_an_epoch_say_rate_loss_accuracy_waiting_and_what_is_left(loader, monkeypatch):
+    monkeypatch.setattr("train.fine_tune.LINE_EVERY_S", 0.0)
+    record = Record()
+    FineTune(record.training(small(max_epochs=1, minutes=None), loader)).run()
+    lines = [row for row in record.rows if row["stage"] == "steps"]
+    assert [(row["epoch"], row["steps"]) for row in lines] == [(1, 1), (1, 2)]
+    for row in lines:
+        assert row.keys() == {
+            "stage", "epoch", "steps", "learning_rate", "left_s", "loss", "accuracy",
+            "pictures_per_s", "waiting_share",
+        }  # fmt: skip
+        assert row["pictures_per_s"] > 0
+        assert 0 <= row["accuracy"] <= 1
+    assert lines[-1]["left_s"] == 0
+
+
+def test_a_teacher_is_copied_and_stays_as_it_is(loader):
+    record = Record()
+    teacher = record.training(small(), loader).model.eval().requires_grad_(False)
+    before = {key: value.clone() for key, value in teacher.state_dict().items()}
+    recipe = small(teacher="runs/a", teacher_share=1.0, max_epochs=1, minutes=None)
+    training = record.training(recipe, loader)
+    training.teacher = Teacher(teacher, 16, torch.arange(2))
+    FineTune(training).run()
+    assert 0 < record.rows[-1]["loss"] < 1
+    assert equal(before, teacher.state_dict())
 
 
 def test_later_weights_win_when_they_are_as_good():

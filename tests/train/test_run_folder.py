@@ -67,10 +67,10 @@ def test_an_interrupted_run_has_its_best_weights_and_is_not_complete(tmp_path):
 def test_a_run_of_a_version_with_other_settings_is_refused_and_never_reused(tmp_path):
     path = start_run(tmp_path / "runs", cpu(), TREE, tmp_path / "lake", 7, "none")
     config = json.loads((path / "config.json").read_text())
-    config["recipe"]["mixup"] = 0.2
+    config["recipe"]["hue"] = 0.2
     (path / "config.json").write_text(json.dumps({**config, "commit": "abc123"}))
     (path / "metrics.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"'mixup'.*the version that trained it \(commit abc123\)"):
+    with pytest.raises(UsageError, match=r"'hue'.*the version that trained it \(commit abc123\)"):
         read_run(path)
     assert find_finished(tmp_path / "runs", cpu(), tmp_path / "lake", 7) is None
 

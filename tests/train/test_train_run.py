@@ -8,8 +8,9 @@ from catalog.lake import create_lake
 from leaflake import UsageError
 from shards.format import ShardWriter
 from train.loop import Training
+from train.output import describe
 from train.recipes import cpu, rtx_3090
-from train.train_run import describe, train_run
+from train.train_run import train_run
 
 
 def test_rows_are_said_in_words_and_per_cent():
@@ -72,13 +73,14 @@ def test_a_lake_can_be_written_to_while_a_run_trains_on_it(tmp_path, monkeypatch
                     [split, *place],
                 )
 
-    def ingest_meanwhile(training: Training) -> dict[str, float | int]:
+    def ingest_meanwhile(training: Training, saved: None) -> dict[str, float | int]:
         with create_lake(tmp_path / "lake") as lake, lake.commit("more") as connection:
             connection.execute("UPDATE samples SET dataset = 'field'")
         assert training.train.workers is training.still.workers is training.val.workers
         inodes = {os.stat(loader.cache.path).st_ino for loader in (training.train, training.still)}
         assert len(inodes) == 1  # the same bytes, once
         assert [len(list(loader.epoch(0))) for loader in (training.train, training.val)] == [1, 1]
+        training.log({"stage": "pictures/s", "bfloat16": 1.0})
         training.precision = torch.bfloat16
         return {"epoch": 1, "joint_top1": 1.0}
 
