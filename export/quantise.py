@@ -45,6 +45,9 @@ def quantise(fp32: Path, int8: Path, images: Iterable[np.ndarray]) -> None:
         prepared = Path(folder) / "prepared.onnx"
         # Folds batch norms into convolutions; symbolic shapes fail on the free-size resize.
         quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
+        # Of some graphs it keeps the names of nodes alone, so the scopes are read before.
+        inside = nodes_inside(onnx.load(str(fp32)), BACKBONE_SCOPE)
+        outside = [n.name for n in onnx.load(str(prepared)).graph.node if n.name not in inside]
         quantize_static(
             str(prepared),
             str(int8),
@@ -54,13 +57,13 @@ def quantise(fp32: Path, int8: Path, images: Iterable[np.ndarray]) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            nodes_to_exclude=nodes_outside(onnx.load(str(prepared)), BACKBONE_SCOPE),
+            nodes_to_exclude=outside,
         )
 
 
-def nodes_outside(graph: onnx.ModelProto, scope: str) -> list[str]:
-    """Names of the nodes that did not come from the module `scope`."""
-    return [node.name for node in graph.graph.node if scope not in _scopes(node)]
+def nodes_inside(graph: onnx.ModelProto, scope: str) -> set[str]:
+    """Names of the nodes that came from the module `scope`."""
+    return {node.name for node in graph.graph.node if scope in _scopes(node)}
 
 
 def _scopes(node: onnx.NodeProto) -> list[str]:
