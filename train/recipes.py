@@ -148,10 +148,10 @@ class Recipe:
     save_minutes: float = 5.0
     """Between two writings of last.pt, from which an interrupted run goes on; also each epoch."""
 
-    def crop_size(self, progress: float) -> int:
-        """Side of the crops of an epoch that begins at `progress`, 0-1."""
+    def crop_size(self, progress: float) -> int | None:
+        """Side of the crops of an epoch that begins at `progress`, 0-1; None: the loader's own."""
         if self.first_size is None:
-            return self.train_size
+            return None
         steps = (self.train_size - self.first_size) // SIZE_STEP + 1
         grown = self.first_size + SIZE_STEP * int(steps * progress / GROWN_AT)
         return min(self.train_size, grown)

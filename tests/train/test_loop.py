@@ -150,3 +150,15 @@ def test_later_weights_win_when_they_are_as_good():
     assert best.figures == {"joint_top1": 0.5, "epoch": 1}
     assert best.state["weight"].item() == 2.0
     assert kept == [1.0, 2.0]
+
+
+def test_crops_that_grow_are_asked_of_the_loader_epoch_by_epoch(loader, monkeypatch):
+    asked = []
+    epoch = loader.epoch
+    monkeypatch.setattr(
+        loader, "epoch", lambda number, size=None: asked.append(size) or epoch(number, size)
+    )
+    monkeypatch.setattr("train.recipes.SIZE_STEP", 2)
+    recipe = small(max_epochs=3, minutes=None, train_size=8, first_size=4)
+    FineTune(Record().training(recipe, loader)).run()
+    assert [size for size in asked if size is not None] == [4, 6, 8]

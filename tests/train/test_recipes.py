@@ -13,9 +13,9 @@ def test_crops_grow_in_equal_steps_over_two_thirds_of_a_run(progress, size):
     assert replace(cpu(), first_size=128, train_size=224).crop_size(progress) == size
 
 
-def test_crops_have_one_size_where_no_first_one_is_given():
-    recipe = replace(cpu(), first_size=None, train_size=192)
-    assert [recipe.crop_size(progress) for progress in (0, 0.5, 1)] == [192, 192, 192]
+def test_crops_have_the_loaders_size_where_no_first_one_is_given():
+    recipe = replace(cpu(), first_size=None)
+    assert [recipe.crop_size(progress) for progress in (0, 0.5, 1)] == [None, None, None]
 
 
 def test_recipes_are_called_as_they_are_asked_for():
