@@ -80,6 +80,10 @@ class FineTune:
         ) as bar:  # fmt: skip
             progress = self.agreed_progress()
             bar.update(100 * progress)
+            if self.epoch.pictures and (progress >= 1 or self.is_epoch_done()):
+                # It was stopped after its last step, before that epoch was judged.
+                self.judge_epoch((self.clock.step - 1) // self.steps_an_epoch)
+                self.save()
             while progress < 1:
                 progress = self.run_epoch(progress, stop, bar)
         if self.clock.step == 0:
@@ -187,6 +191,10 @@ class FineTune:
         """Rank 0's, as the processes' clocks differ."""
         team = self.training.team
         return team.sums([self.clock.progress() if team.is_first else 0.0])[0]
+
+    def is_epoch_done(self) -> bool:
+        """Whether the last step ended an epoch."""
+        return self.clock.step % self.steps_an_epoch == 0
 
     def is_time_to_save(self) -> bool:
         """Whether the last saving is long ago."""

@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -162,3 +163,19 @@ def test_crops_that_grow_are_asked_of_the_loader_epoch_by_epoch(loader, monkeypa
     recipe = small(max_epochs=3, minutes=None, train_size=8, first_size=4)
     FineTune(Record().training(recipe, loader)).run()
     assert [size for size in asked if size is not None] == [4, 6, 8]
+
+
+def test_a_run_stopped_between_the_last_step_of_an_epoch_and_its_judging_judges_it_then(loader):
+    recipe = small(max_epochs=2, minutes=None, save_minutes=0.0)
+    states: list[dict] = []
+    training = Record().training(recipe, loader)
+    training.save = lambda state: states.append(copy.deepcopy(state))
+    FineTune(training).run()
+    state = next(state for state in states if state["fine_tune"]["step"] == 2)
+    again = Record()
+    training = again.training(recipe, loader)
+    training.model.load_state_dict(state["model"])
+    going_on = FineTune(training)
+    going_on.load_state_dict(state["fine_tune"])
+    going_on.run()
+    assert [(row["epoch"], row["steps"]) for row in again.rows] == [(1, 2), (2, 4)]
