@@ -84,7 +84,7 @@ class Lexicon:
         position = 0
         while position < len(words):
             span = best[position][1]
-            assert span is not None
+            assert span is not None  # only the end, past the last word, has none
             spans.append(span)
             position = span.stop
         return spans

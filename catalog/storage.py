@@ -173,6 +173,7 @@ def folder_filesystem(url: str) -> AbstractFileSystem:
     """What DuckDB registers to read and write below `url` as lake://."""
     from fsspec.implementations.dirfs import DirFileSystem
 
+    # fsspec has no types, so that its classes are Any where mypy does not see the package.
     class LakeFileSystem(DirFileSystem):  # type: ignore[misc, unused-ignore]
         """The lake's folder as a file system of its own.
 

@@ -72,6 +72,6 @@ def export_onnx(model: Classifier, path: Path) -> None:
             dynamo=True,
             verbose=False,
         )
-    assert program is not None
+    assert program is not None  # the dynamo exporter always returns one
     program.save(str(path), external_data=False)
     onnx.checker.check_model(str(path))

@@ -58,6 +58,7 @@ class LocalProcesses:
                 worker.give(plan)
             while busy:
                 for pipe in wait(list(busy)):
+                    # wait() returns what it was given, but is typed as all that it could be given.
                     worker = busy[pipe]  # type: ignore[index]
                     yield worker.receive()
                     following = next(waiting, None)

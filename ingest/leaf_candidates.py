@@ -61,6 +61,7 @@ def _vlad(leaves: Sequence[Leaf]) -> np.ndarray:
         return np.zeros((len(leaves), WORDS * 128), dtype=np.float32)
     cv2.setRNGSeed(0)
     stop = (cv2.TERM_CRITERIA_COUNT, 10, 0.0)
+    # OpenCV's stubs lack None for the first labels, which its documentation allows.
     words = cv2.kmeans(sample, WORDS, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2]  # type: ignore[call-overload]
     return np.stack([_aggregate(unit_descriptors(leaf), words) for leaf in leaves])
 

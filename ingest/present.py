@@ -103,7 +103,7 @@ def _has_news(connection: duckdb.DuckDBPyConnection, scan: Scan) -> bool:
     row = connection.execute(
         "SELECT count(*) FROM scanned_folders ANTI JOIN folders USING (dataset, folder)"
     ).fetchone()
-    assert row is not None
+    assert row is not None  # counting always gives one row
     said = connection.execute("SELECT dataset, path, species, shots FROM datasets").fetchall()
     return row[0] > 0 or not {astuple(dataset) for dataset in scan.datasets} <= set(said)
 

@@ -44,6 +44,7 @@ def read_time(text: object) -> datetime | None:
         return None
     date, _, time = text.strip("\0 ").partition(" ")
     try:
+        # mypy cannot count the numbers; a wrong count is the TypeError below.
         return datetime(*map(int, [*date.split(":"), *time.split(":")]))  # type: ignore[arg-type]
     except (ValueError, TypeError):
         return None

@@ -36,7 +36,7 @@ PAGE_BYTES = 8 * 2**20
 def require_ffcv(what: str) -> None:
     """Raises UsageError if ffcv cannot be imported; `what` is what was asked for."""
     try:
-        import ffcv.loader  # noqa: F401
+        import ffcv.loader  # noqa: F401 - its compiled part, which may be what fails
     except ImportError as error:
         raise UsageError(
             f"{what} needs the package ffcv, which cannot be imported ({error}). Install it with "

@@ -114,12 +114,7 @@ class FfcvLoader(Loader):
         not say what it had in memory. To begin another epoch ends this one.
         Raises RuntimeError with the key of a sample that could not be decoded.
         """
-        first = 0
-        if self._resume and self._resume[0] == epoch:
-            first, self._resume = self._resume[1], None
-        size = size or self.size
-        if size > self.size:
-            raise ValueError(f"pictures of {size} pixels do not fit into a loader of {self.size}")
+        first, size = self._begin(epoch, size)
         self._stop()
         plan = self.order.epoch(epoch)
         meter = self._meter = Meter()

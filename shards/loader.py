@@ -160,12 +160,7 @@ class Loader:
         one. Raises WorkerError with the key of the sample that a worker could not decode or died
         at.
         """
-        first = 0
-        if self._resume and self._resume[0] == epoch:
-            first, self._resume = self._resume[1], None
-        size = size or self.size
-        if size > self.size:
-            raise ValueError(f"pictures of {size} pixels do not fit into a loader of {self.size}")
+        first, size = self._begin(epoch, size)
         self._drain()
         self._runs += 1
         run = self._runs
@@ -217,6 +212,16 @@ class Loader:
         self._position = self._resume = (epoch, batch)
         return epoch
 
+    def _begin(self, epoch: int, size: int | None) -> tuple[int, int]:
+        """The first batch that is left of an epoch, and the side of its pictures."""
+        size = size or self.size
+        if size > self.size:
+            raise ValueError(f"pictures of {size} pixels do not fit into a loader of {self.size}")
+        first = 0
+        if self._resume and self._resume[0] == epoch:
+            first, self._resume = self._resume[1], None
+        return first, size
+
     def _slots(self, batch_size: int) -> Slots:
         capacity = batch_size + (self.order.rank.world > 1)
         encoded = 0 if self.cache else capacity * int(self.selection.length.max())
@@ -231,7 +236,7 @@ class Loader:
             self._memory.slots.encoded(self._memory.data, slot)[: len(data)] = data
             start = np.cumsum(self.selection.length[rows]) - self.selection.length[rows]
         else:
-            assert self.cache is not None
+            assert self.cache is not None  # what does not stream has one
             start = self.cache.starts[rows]
         job = Job(
             loader=self._setup.loader,

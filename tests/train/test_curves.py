@@ -21,7 +21,9 @@ def write(run, rows):
 
 
 def test_the_same_rows_give_the_same_picture(tmp_path):
-    one, again = (write(tmp_path / name / "run", ROWS) for name in ("a", "b") if not (tmp_path / name).mkdir())  # fmt: skip # noqa: E501
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, again = (write(tmp_path / name / "run", ROWS) for name in ("a", "b"))
     assert one == again
     assert Image.open(tmp_path / "a/run/metrics.png").size == (1200, 480)
     assert sorted(path.name for path in (tmp_path / "a/run").iterdir()) == [
