@@ -40,6 +40,11 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+def identity_of(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., np.ndarray]:
     """draw(seed, height, width) -> image."""
@@ -56,6 +61,13 @@ def encode() -> Callable[..., bytes]:
 def write() -> Callable[..., Path]:
     """write(folder, {relative path: bytes}) -> folder."""
     return write_files
+
+
+@pytest.fixture(scope="session")
+def identity() -> Callable[[Path], tuple[int, int, int]]:
+    """identity(path) -> inode, modification time in ns, size: while they are the same, nobody has
+    written the file again. The time of the last reading is none of them."""
+    return identity_of
 
 
 @pytest.fixture(scope="session")

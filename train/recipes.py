@@ -163,7 +163,15 @@ def cpu() -> Recipe:
     just train cpu
     """
     return Recipe(
-        name="cpu", backbone=LITE0, device="cpu", minutes=30, train_size=192, eval_size=224
+        name="cpu",
+        backbone=LITE0,
+        device="cpu",
+        minutes=50,
+        train_size=224,
+        eval_size=256,
+        first_size=128,
+        min_area=0.25,
+        max_epochs=40,
     )
 
 
