@@ -24,7 +24,7 @@ from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.data import open_loaders
 from train.fine_tune import FineTune
-from train.recipes import Recipe, cpu
+from train.recipes import Precision, Recipe, cpu
 from train.rival_timm import Meter, Settings
 from train.training import Training
 
@@ -32,7 +32,7 @@ OURS, TIMM = "Leaflake", "timm's train.py, rewritten"
 
 
 def time_loops(
-    lake: Path, out: Path, *, backbone: str, pictures: int, rounds: int, precision: str
+    lake: Path, out: Path, *, backbone: str, pictures: int, rounds: int, precision: Precision
 ) -> dict[str, dict[str, list[float]]]:
     """`pictures_per_s` and `cpu_s_per_1000` -> contestant -> each round. The JPEGs go to OUT."""
     settings = shared_settings(backbone, precision)
@@ -52,7 +52,7 @@ def time_loops(
     return found
 
 
-def shared_settings(backbone: str, precision: str) -> Settings:
+def shared_settings(backbone: str, precision: Precision) -> Settings:
     """Those of the recipe `cpu`, as timm's script takes them."""
     recipe = cpu()
     return Settings(
@@ -65,6 +65,7 @@ def shared_settings(backbone: str, precision: str) -> Settings:
         smoothing=recipe.smoothing,
         ema_decay=recipe.ema_decay,
         precision=precision,
+        area=(recipe.min_area, 1.0),
     )
 
 
@@ -135,6 +136,7 @@ def our_recipe(settings: Settings) -> Recipe:
         backbone=settings.backbone,
         train_size=settings.size,
         eval_size=settings.size,
+        first_size=None,
         batch_size=settings.batch_size,
         workers=settings.workers,
         learning_rate=settings.learning_rate,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import nn
@@ -11,8 +11,7 @@ from catalog.taxonomy import LabelTree
 from train.backbones import Backbone
 from train.hierarchy import FlatHeads, HierarchicalHeads, LogProbs
 from train.preprocess import Preprocess
-
-Heads = Literal["hierarchical", "flat"]
+from train.recipes import Heads
 
 
 class Classifier(nn.Module):

@@ -7,7 +7,7 @@ Mixed pictures have soft targets (N, C+S), whose rows add up to one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -17,8 +17,7 @@ from torch.nn import functional
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from train.hierarchy import LogProbs, block_log_softmax, block_sum, of_species
-
-Kind = Literal["plain", "logit_adjusted", "class_balanced"]
+from train.recipes import LossKind
 
 BETA = 0.999
 """Of the effective number: classes of more than some thousand pictures count alike. The paper
@@ -39,13 +38,13 @@ class Loss(nn.Module):
         self,
         tree: LabelTree,
         class_counts: Sequence[int] | np.ndarray | None = None,
-        kind: Kind = "plain",
+        kind: LossKind = "plain",
         smoothing: float = 0.0,
     ) -> None:
         """`class_counts` (C,) or (C+S,): train pictures of each target; for `plain` not needed."""
         super().__init__()
-        if kind not in get_args(Kind):
-            raise ValueError(f"loss {kind!r} is not one of {', '.join(get_args(Kind))}")
+        if kind not in get_args(LossKind):
+            raise ValueError(f"loss {kind!r} is not one of {', '.join(get_args(LossKind))}")
         if kind != "plain" and class_counts is None:
             raise ValueError(f"loss {kind!r} needs the number of train pictures of each class")
         self.kind, self.smoothing = kind, smoothing

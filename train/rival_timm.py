@@ -23,6 +23,7 @@ import timm.utils
 import torch
 
 from shards.bench_measure import cpu_seconds, family
+from train.recipes import Precision
 
 EPOCHS = 2
 
@@ -45,10 +46,10 @@ class Settings:
     weight_decay: float
     smoothing: float
     ema_decay: float
-    precision: str
+    precision: Precision
     """float32, or bfloat16 by autocast."""
 
-    area: tuple[float, float] = (0.35, 1.0)
+    area: tuple[float, float]
     """Share of the picture that a crop may be, as in shards/crop.py."""
 
     light: float = 0.3

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -24,7 +24,7 @@ from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.order import this_rank
 from train.backbones import load_backbone
-from train.classifier import Classifier, Heads
+from train.classifier import Classifier
 from train.hardware import describe_hardware
 from train.recipes import Recipe
 
@@ -57,8 +57,7 @@ class Run:
     def load_model(self) -> Classifier:
         """The trained network, in evaluation mode on the processor."""
         backbone = load_backbone(self.recipe.backbone, pretrained=False)
-        heads = cast(Heads, self.recipe.heads)
-        model = Classifier(backbone, self.tree, self.recipe.eval_size, heads)
+        model = Classifier(backbone, self.tree, self.recipe.eval_size, self.recipe.heads)
         model.load_state_dict(safetensors.torch.load_file(self.path / "best.safetensors"))
         return model.eval()
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from train.recipes import AUTO
-
 if TYPE_CHECKING:
     from train.training import Training
 
@@ -22,7 +20,7 @@ def choose_precision(training: Training) -> None:
     bfloat16 wins where the processor has units for it, float32 where it only imitates them. GPUs
     that lack it have float16.
     """
-    if training.recipe.precision != AUTO:
+    if training.recipe.precision != "auto":
         training.precision = getattr(torch, training.recipe.precision)
         return
     rates = {}

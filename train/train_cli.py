@@ -15,11 +15,12 @@ from catalog.storage import as_place
 from leaflake import UsageError
 
 if TYPE_CHECKING:
-    from train.recipes import Recipe
+    from train.recipes import Recipe, Split
 
 EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/
   leaflake train cpu --lake lake/ --out runs/ --minutes 5
+  leaflake train swin-tiny --lake lake/ --out runs/ --set mixup=0.2 --set accumulate=4
   leaflake train --resume runs/cpu-20260131-120000
   torchrun --nproc-per-node 2 -m leaflake train rtx-3090 --lake lake/ --out runs/
 
@@ -27,7 +28,7 @@ Prints the run's folder as its last line."""
 
 RECIPE_NAMES = ("cpu", "browser", "swin-tiny", "mobilenetv2-flat", "rtx-3090", "strix-halo")
 
-SPLITS = {"group": "split", "source": "source_split"}
+SPLITS: dict[str, Split] = {"group": "split", "source": "source_split"}
 """What --split calls the columns of the catalog."""
 
 
@@ -74,6 +75,13 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         choices=("leaflake", "ffcv"),
         help="ffcv (an extra) writes the pictures to RUNS/ffcv-cache/ once, and reads them there",
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="any other setting of the recipe, as config.json names it; may be repeated",
+    )
     parser.add_argument("--reuse", action="store_true", help="if such a run is done, only name it")
 
 
@@ -102,8 +110,9 @@ def epochs(text: str) -> int:
 def chosen_recipe(args: argparse.Namespace) -> Recipe:
     """The named recipe with what the command line changes. Epochs alone have no time limit."""
     from train.recipes import RECIPES
+    from train.settings import with_settings
 
-    recipe = RECIPES[args.recipe]()
+    recipe = with_settings(RECIPES[args.recipe](), args.settings or ())
     if args.epochs is not None:
         recipe = replace(recipe, max_epochs=args.epochs, minutes=None)
     if args.stream:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -21,14 +21,14 @@ from shards.workers import Workers
 from train.augment import seed_step
 from train.backbones import Backbone, load_backbone
 from train.checkpoint import cut_rows, load_last
-from train.classifier import Classifier, Heads
+from train.classifier import Classifier
 from train.curves import draw_curves
 from train.data import Data, open_data, open_loaders, part_size
 from train.distributed import Team, join_team
 from train.loop import fit
 from train.memory_sum import check_needs, find_room, sum_needs
 from train.output import Output, describe_figures, describe_start
-from train.recipes import AUTO, Recipe
+from train.recipes import Recipe
 from train.run_folder import Run, code_commit, finish_run, read_begun, start_run
 from train.selftest import check_arithmetic
 from train.speed import half_precision, precision_name
@@ -125,7 +125,7 @@ def describe_resume(run: Run, saved: dict[str, Any] | None) -> str:
 def check_machine(recipe: Recipe, data: Data, model: Classifier, device: torch.device) -> list[str]:
     """What a run needs and what there is, in words. Raises UsageError if it cannot go well."""
     precision = half_precision(device)
-    if recipe.precision != AUTO:
+    if recipe.precision != "auto":
         precision = getattr(torch, recipe.precision)
     said = []
     if device.type == "cuda" and torch.version.hip:
@@ -136,7 +136,7 @@ def check_machine(recipe: Recipe, data: Data, model: Classifier, device: torch.d
         (data.train, data.val),
         part_size(recipe),
         Workers(recipe.workers).count,
-        torch.float32 if recipe.precision == AUTO else precision,  # the larger one
+        torch.float32 if recipe.precision == "auto" else precision,  # the larger one
     )
     return [*said, check_needs(needs, find_room(device), recipe)]
 
@@ -152,7 +152,7 @@ def _train(
 ) -> Path:
     """Train to the end; `start` makes the run's folder when nothing can be refused any more."""
     device = chosen_device(recipe)
-    model = Classifier(backbone, data.tree, recipe.eval_size, cast(Heads, recipe.heads))
+    model = Classifier(backbone, data.tree, recipe.eval_size, recipe.heads)
     teacher = None
     if recipe.teacher:
         teacher = load_teacher(Path(recipe.teacher), data.tree, device)

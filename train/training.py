@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from train.classifier import Classifier
 from train.distributed import Team, local_rank
 from train.hierarchy import LogProbs
 from train.judge import Tally
-from train.losses import Kind, Loss, distillation_loss
+from train.losses import Loss, distillation_loss
 from train.recipes import Recipe
 from train.teacher import Teacher
 
@@ -73,8 +73,7 @@ class Training:
             self.model.backbone.compile()
         self.network = self.team.average_gradients(ClassifyPixels(self.model), self.device)
         counts = seen_counts(self.train, tree, recipe.max_repeat)
-        kind = cast(Kind, recipe.loss)
-        self.criterion = Loss(tree, counts, kind, recipe.smoothing).to(self.device)
+        self.criterion = Loss(tree, counts, recipe.loss, recipe.smoothing).to(self.device)
         self.mixup = None
         if recipe.mixup or recipe.cutmix:
             self.mixup = Mixup(

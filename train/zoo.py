@@ -105,6 +105,7 @@ def zoo_recipe(name: str, minutes: float, size: int) -> Recipe:
         minutes=minutes,
         train_size=size,
         eval_size=size,
+        first_size=None,
         batch_size=64 if on_gpu else 16,
         learning_rate=2e-4,
         precision="auto" if on_gpu else "float32",

@@ -31,6 +31,10 @@ def parse(*arguments: str) -> argparse.Namespace:
         (["--teacher", "runs/a"], replace(cpu(), teacher="runs/a")),
         (["--init", "a.pt"], replace(cpu(), init="a.pt")),
         (["--loader", "ffcv"], replace(cpu(), loader="ffcv")),
+        (
+            ["--set", "loss=class_balanced", "--set", "seed=1", "--seed", "2"],
+            replace(cpu(), loss="class_balanced", seed=2),
+        ),
     ],
 )
 def test_epochs_alone_have_no_time_limit_and_the_rest_is_the_recipe(arguments, expected):
