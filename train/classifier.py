@@ -28,6 +28,16 @@ class Classifier(nn.Module):
         self.preprocess = Preprocess(eval_size, backbone.mean, backbone.std)
         self.backbone = backbone.network
         self.heads = make(backbone.num_features, tree)
+        self.frozen: frozenset[str] = frozenset()
+        """Names of the backbone's modules that stay in evaluation mode; see train/freezing.py."""
+
+    def train(self, mode: bool = True) -> Classifier:
+        """As nn.Module does it, but for the frozen part."""
+        super().train(mode)
+        for name, module in self.backbone.named_modules():
+            if name in self.frozen:
+                module.eval()
+        return self
 
     def forward(self, image: torch.Tensor) -> tuple[LogProbs, torch.Tensor]:
         """One picture -> (LogProbs of N = 1, features float32 (1, D))."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+BLOCK = 16
+"""Lines of the small picture that one product makes; see `resample`."""
+
 
 class Preprocess(nn.Module):
     """Squeeze a picture to a square and normalise it.
 
     Forward: image uint8 (H, W, 3), values 0-255 -> pixels float32 (1, 3, size, size).
-    The resize is two matrix products with triangle weights, which is what antialiased bilinear
-    resizing is: https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
+    The resize is matrix products with triangle weights, which is what antialiased bilinear resizing
+    is: https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c
     (half-pixel centres, support max(scale, 1), rows that sum to one). Written so, it exports to
     ONNX without a Resize operator, whose antialiasing runtimes disagree on.
     """
@@ -26,12 +29,13 @@ class Preprocess(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(std).reshape(1, 3, 1, 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        rows = triangle_weights(self.size, image.shape[0])  # (size, H)
-        columns = triangle_weights(self.size, image.shape[1])  # (size, W)
-        planes = image.permute(2, 0, 1).to(torch.float32)  # (3, H, W)
+        size, (height, width) = self.size, image.shape[:2]
+        rows = resample(image.reshape(height, width * 3), size)  # (size, W * 3)
+        columns = rows.reshape(size, width, 3).permute(1, 2, 0).reshape(width, 3 * size)
+        levels = resample(columns, size).reshape(size, 3, size).permute(1, 2, 0)  # (3, size, size)
         # Not rounded to whole levels as an 8-bit resize would: a sum of x.4999 here and x.5001 in
         # another runtime would be a level apart (0.0025 of a probability, on 1 of 659 pictures).
-        return self.normalise((rows @ planes @ columns.T).unsqueeze(0))  # (1, 3, size, size)
+        return self.normalise(levels.unsqueeze(0))
 
     def normalise(self, levels: torch.Tensor) -> torch.Tensor:
         """Float levels 0-255 (N, 3, H, W) -> pixels."""
@@ -39,15 +43,40 @@ class Preprocess(nn.Module):
         return (levels - mean) / std
 
 
-def triangle_weights(size: int, length: int) -> torch.Tensor:
-    """Resampling weights float32 (size, length), each row summing to one.
+def resample(lines: torch.Tensor, size: int) -> torch.Tensor:
+    """Lines (length, M) of any type -> float32 (size, M), antialiased along the first axis.
+
+    One product with a (size, length) matrix would multiply by zero nearly everywhere. So each BLOCK
+    of the result is a product with those lines alone that have a weight in it: for 800x600 pixels
+    and size 224 the whole resize takes 0.7 ms instead of 7.4 in ONNX Runtime on two cores, where
+    EfficientNet-Lite0 in INT8 takes 3 (2026-11-22).
+    """
+    index, weights = triangle_windows(size, lines.shape[0])
+    blocks, window = index.shape
+    taken = lines.index_select(0, index.reshape(-1)).to(torch.float32)
+    products = weights @ taken.reshape(blocks, window, -1)  # (blocks, BLOCK, M)
+    return products.reshape(blocks * BLOCK, -1)[:size]
+
+
+def triangle_windows(size: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which lines make each block of BLOCK, int64 (blocks, window), and with which weights, float32
+    (blocks, BLOCK, window), each row summing to one.
 
     `length` is the picture's side in pixels; it may be symbolic during export.
     """
     # Positions in units of the picture's pixels, pixel j having its centre at j.
     scale = torch.ones(1) * length / size
     support = torch.clamp(scale, min=1.0)
-    centre = (torch.arange(size, dtype=torch.float32)[:, None] + 0.5) * scale - 0.5
-    position = torch.arange(length, dtype=torch.float32)[None, :]
-    weights = torch.clamp(1 - (position - centre).abs() / support, min=0.0)
-    return weights / weights.sum(dim=1, keepdim=True)
+    blocks = -(-size // BLOCK)
+    # The last block may be longer than what is left, and repeats the last line.
+    line = torch.arange(blocks * BLOCK).clamp(max=size - 1).to(torch.float32)
+    centre = ((line + 0.5) * scale - 0.5).reshape(blocks, BLOCK, 1)
+    # From the first centre less the support to the last one plus it, rounded up.
+    window = BLOCK * length // size + 2 * (length // size) + 5
+    first = torch.ceil(centre[:, 0] - support)  # (blocks, 1)
+    position = first + torch.arange(window, dtype=torch.float32)  # (blocks, window)
+    weights = torch.clamp(1 - (position[:, None] - centre).abs() / support, min=0.0)
+    # Beyond the picture's edges there is nothing.
+    weights = weights * ((position >= 0) & (position <= length - 1))[:, None]
+    index = position.clamp(0, length - 1).to(torch.int64)
+    return index, weights / weights.sum(dim=2, keepdim=True)

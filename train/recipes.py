@@ -110,6 +110,9 @@ class Recipe:
     init: str | None = None
     """File of initial weights of the backbone; None: the network's own."""
 
+    frozen_stages: int = 0
+    """How many of the backbone's first stages, its stem being one, keep their initial weights."""
+
     pretrained: bool = True
     """Whether the backbone begins with the network's own weights where there is no `init`, or with
     random ones."""
@@ -172,11 +175,16 @@ def cpu() -> Recipe:
         name="cpu",
         backbone=LITE0,
         device="cpu",
-        minutes=50,
+        minutes=40,
         train_size=224,
         eval_size=256,
-        first_size=128,
+        first_size=160,
         min_area=0.25,
+        frozen_stages=4,
+        learning_rate=3e-4,
+        mixup=0.2,
+        cutmix=1.0,
+        mix_share=0.5,
         max_epochs=40,
     )
 

@@ -55,7 +55,7 @@ def _read(text: str, value: str, hint: Any) -> Any:
 
 def _number(text: str, value: str, kind: type[int] | type[float]) -> int | float:
     """A count from 1, a seed or a size from 0: no recipe has a use for less."""
-    least = 1 if kind is int and not text.startswith("seed=") else 0
+    least = 1 if kind is int and not text.startswith(("seed=", "frozen_stages=")) else 0
     try:
         number = kind(value)
     except ValueError:

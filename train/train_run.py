@@ -25,6 +25,7 @@ from train.classifier import Classifier
 from train.curves import draw_curves
 from train.data import Data, open_data, open_loaders, part_size
 from train.distributed import Team, join_team
+from train.freezing import freeze_first
 from train.loop import fit
 from train.memory_sum import check_needs, find_room, sum_needs
 from train.output import Output, describe_figures, describe_start
@@ -153,6 +154,7 @@ def _train(
     """Train to the end; `start` makes the run's folder when nothing can be refused any more."""
     device = chosen_device(recipe)
     model = Classifier(backbone, data.tree, recipe.eval_size, recipe.heads)
+    model.frozen = freeze_first(model.backbone, recipe.frozen_stages)
     teacher = None
     if recipe.teacher:
         teacher = load_teacher(Path(recipe.teacher), data.tree, device)

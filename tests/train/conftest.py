@@ -15,7 +15,7 @@ import torch
 
 from catalog.lake import create_lake
 from shards.format import ShardWriter
-from train.recipes import Recipe, cpu
+from train.recipes import Recipe
 
 CODE = Path(__file__).parents[2]
 
@@ -67,8 +67,8 @@ def small_recipe(tmp_path_factory) -> Callable[..., Recipe]:
         if not path.exists():
             torch.manual_seed(0)
             torch.save(timm.create_model(backbone).state_dict(), path)
-        recipe = replace(
-            cpu(), backbone=backbone, init=str(path), train_size=32, eval_size=32, batch_size=4,
+        recipe = Recipe(
+            "cpu", backbone, "cpu", init=str(path), train_size=32, eval_size=32, batch_size=4,
             workers=1, precision="float32", minutes=None, max_epochs=3,
         )  # fmt: skip
         return replace(recipe, **settings)

@@ -39,7 +39,8 @@ def loader(draw, encode, tmp_path_factory) -> Iterator[Loader]:
 
 
 def small(**settings) -> Recipe:
-    return replace(cpu(), **{"batch_size": 2, "precision": "float32", **settings})
+    plain = {"first_size": None, "frozen_stages": 0, "mixup": 0.0, "cutmix": 0.0}
+    return replace(cpu(), **{"batch_size": 2, "precision": "float32", **plain, **settings})
 
 
 class Record:

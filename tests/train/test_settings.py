@@ -38,6 +38,7 @@ def test_a_setting_is_read_as_what_the_recipe_holds_there(given, changes):
         ("batch_size=1.5", "expected a whole number from 1"),
         ("batch_size=none", "expected a whole number from 1"),
         ("seed=-1", "expected a whole number from 0"),
+        ("frozen_stages=-1", "expected a whole number from 0"),
         ("mixup=-1", "expected a number from 0"),
         ("mixup=nan", "expected a number from 0"),
         ("mixup=inf", "expected a number from 0"),
