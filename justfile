@@ -70,7 +70,9 @@ demo SRC="": setup
     stage "evaluate: the test split, which training never saw"
     leaflake evaluate "$run" --reuse
     stage "export: one folder with everything that a server needs"
-    leaflake export "$run" --out "$work/bundle" --reuse
+    # The browser's model needs tools of 2 GB, which nobody expects of a demo.
+    [ -e .venv-tfjs/.complete ] && browser= || browser=--no-browser
+    leaflake export "$run" --out "$work/bundle" --reuse $browser
     ln -sfn "${work#demo/}/bundle" demo/bundle
     stage "serve: the page and the API"
     url=$(grep -o 'http://[^ ]*' "$work/serve.out" 2>/dev/null || true)
@@ -132,9 +134,13 @@ train RECIPE="cpu" *ARGS: setup
 resume RUN: setup
     {{ leaflake }} train --resume "$1"
 
-# make a release bundle of the run RUN
-export RUN: setup
-    {{ leaflake }} export "$1" --out {{ quote(bundle) }}
+# make a release bundle of the run RUN (ARGS: --not-plants DIR, --accuracy 0.95)
+export RUN *ARGS: setup tfjs-tools
+    {{ leaflake }} export "$@" --out {{ quote(bundle) }}
+
+# is the bundle whole, and does it answer here as where it was made?
+verify BUNDLE=bundle: setup
+    {{ leaflake }} verify "$1"
 
 # the browser's model alone: the run RUN as a TF.js model in the new folder OUT
 export-tfjs RUN OUT: setup tfjs-tools
@@ -170,9 +176,51 @@ serve *ARGS: setup
 classify +PICTURES: setup
     @{{ leaflake }} classify --bundle {{ quote(bundle) }} --verbose --image "$@"
 
-# time one answer: PyTorch against the bundle's float32 and INT8 files
-bench-answer RUN BUNDLE=bundle: setup
-    {{ quote(bin / "python") }} -m export.bench_answer "$1" "$2"
+# time one answer: the bundle's files, PyTorch, torch.compile, OpenVINO (ARGS: --threads, --repeats)
+bench-answer RUN BUNDLE=bundle *ARGS: setup openvino
+    {{ quote(bin / "python") }} -m export.bench_answer "$@"
+
+# the same for any BACKBONE of timm, with random weights and the classes of RUN
+bench-backbone BACKBONE RUN *ARGS: setup openvino
+    {{ quote(bin / "python") }} -m export.bench_answer --backbone "$1" --classes-of "$2" "${@:3}"
+
+# a rival of these two; if it cannot be installed, that is said and it is left out
+[private]
+openvino: setup
+    #!/usr/bin/env bash
+    if ! {{ quote(bin / "python") }} -c 'import openvino' 2> /dev/null &&
+        ! {{ quote(bin / "pip") }} install -q -c constraints.txt -e '.[bench]'; then
+        echo "OpenVINO cannot be installed, and is left out" >&2
+    fi
+
+# how well does RUN tell plants from the photographs in NOT_PLANTS, and from what is nearly a plant?
+bench-reject RUN NOT_PLANTS: setup hard-pictures
+    {{ quote(bin / "python") }} -m export.bench_reject "$1" --not-plants "$2" --hard hard-pictures
+
+# which way to fit thresholds holds on pictures that it did not see? (for a RUN; ARGS: --rounds)
+bench-thresholds RUN *ARGS: setup
+    {{ quote(bin / "python") }} -m export.bench_thresholds "$@"
+
+# does the rejection rule notice species that were left out of training? (ARGS: --folds, --minutes)
+bench-unknown LAKE=lake *ARGS: setup
+    {{ quote(bin / "python") }} -m export.bench_unknown "$@"
+
+# pictures that are nearly plants, from Debian's packages (300 MB), in hard-pictures/
+[private]
+hard-pictures:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    list=export/hard_pictures.tsv
+    if [ hard-pictures/.complete -nt "$list" ]; then exit 0; fi
+    mkdir -p hard-pictures
+    grep -v '^#' "$list" | cut -f 2,3 | sort -u | while IFS=$'\t' read -r package version; do
+        (cd hard-pictures && apt-get download "$package=$version")
+        for archive in hard-pictures/"$package"_*.deb; do
+            dpkg-deb -x "$archive" hard-pictures
+            rm "$archive"
+        done
+    done
+    touch hard-pictures/.complete
 
 # does ingestion hold as many small pictures, in 11,499 folders? draws and measures in scale/
 scale PICTURES="1470000": setup

@@ -1,4 +1,4 @@
-"""A trained classifier as one ONNX graph, from uint8 picture to log-probabilities."""
+"""A released network as one ONNX graph, from uint8 picture to log-probabilities and scores."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import nn
 
-from train.classifier import Classifier
+from export.manifest import REJECTIONS
+from export.released import OUTPUT_NAMES, Released
 
 INPUT = {
     "name": "image",
@@ -18,6 +18,10 @@ INPUT = {
     "shape": ["height", "width", 3],
     "meaning": "upright RGB, values 0-255, any size from 12x12",
 }
+REDUCE_TO = 4
+"""A decoder may bring a large JPEG down to a short side of so many times the network's square. The
+resize then still takes the mean of some 16 pixels for each of its own, as before."""
+
 OPSET = 18
 """The first with ScatterElements(max), which the softmax within a species' block needs."""
 
@@ -25,37 +29,31 @@ MAX_SIDE = 2**16
 """Bound of height and width that the exporter is told; decoders refuse less."""
 
 
-class OnePicture(nn.Module):
-    """The classifier as a graph has it: one picture, no batch dimension in the outputs."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__()
-        self.classifier = classifier
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        log_probs, features = self.classifier(image)
-        return log_probs.species[0], log_probs.joint[0], features[0]
+def describe_input(released: Released) -> dict[str, object]:
+    """The graph's one input, for the manifest."""
+    size = released.classifier.preprocess.size
+    return {**INPUT, "eval_size": size, "reduce_to": REDUCE_TO * size}
 
 
-def output_descriptions(model: Classifier) -> dict[str, dict[str, object]]:
+def describe_outputs(released: Released) -> dict[str, dict[str, object]]:
     """Shape and meaning of each output, for the manifest."""
-    num_classes, num_features = model.heads.condition_head.weight.shape
+    heads = released.classifier.heads
+    num_classes, num_features = heads.condition_head.weight.shape
+    meanings: list[tuple[int, str]] = [
+        (heads.num_species, "log p(species), calibrated"),
+        (num_classes, "log p(species, condition), calibrated"),
+        (num_features, "what the heads see"),
+        (len(REJECTIONS), f"scores of {' and '.join(REJECTIONS)}; the higher, the rather reject"),
+    ]
     return {
-        "species_log_probs": {
-            "shape": [model.heads.num_species],
-            "meaning": "log p(species), calibrated",
-        },
-        "joint_log_probs": {
-            "shape": [num_classes],
-            "meaning": "log p(species, condition), calibrated",
-        },
-        "features": {"shape": [num_features], "meaning": "what the heads see"},
+        name: {"dtype": "float32", "shape": [length], "meaning": meaning}
+        for name, (length, meaning) in zip(OUTPUT_NAMES, meanings, strict=True)
     }
 
 
-def export_onnx(model: Classifier, path: Path) -> None:
-    """Write the float32 graph of `model` to `path`, weights inside."""
-    model = model.float().eval().to(memory_format=torch.contiguous_format)
+def export_onnx(released: Released, path: Path) -> None:
+    """Write the float32 graph to `path`, weights inside."""
+    model = released.float().eval().to(memory_format=torch.contiguous_format)
     sides = {0: torch.export.Dim("height", min=2, max=MAX_SIDE)}
     sides[1] = torch.export.Dim("width", min=2, max=MAX_SIDE)
     example = torch.zeros((240, 320, 3), dtype=torch.uint8)
@@ -63,10 +61,10 @@ def export_onnx(model: Classifier, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            OnePicture(model),
+            model,
             (example,),
             input_names=[str(INPUT["name"])],
-            output_names=list(output_descriptions(model)),
+            output_names=list(OUTPUT_NAMES),
             opset_version=OPSET,
             dynamic_shapes=(sides,),
             dynamo=True,

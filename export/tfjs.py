@@ -23,8 +23,11 @@ import torch
 
 from catalog.lake import open_lake
 from catalog.storage import Place, as_place
+from export.reject import Rejection
+from export.released import OUTPUT_NAMES
 from export.tfjs_core import OUTPUTS, export_core
 from export.tfjs_plan import Core, choose_kinds, measure_harm
+from export.tfjs_tools import TOOLS, find_tools
 from export.tfjs_weights import GraphModel, Kind, read_model, write_model
 from leaflake import UsageError
 from shards.decode import decode_image
@@ -34,9 +37,6 @@ from train.run_folder import read_run
 
 MAX_BYTES = 4_500_000
 """All files together: what somebody in a field downloads before the first answer."""
-
-TOOLS = Path(__file__).parents[1] / ".venv-tfjs"
-"""The converter's environment, which `just tfjs-tools` makes."""
 
 HARM_PICTURES = 50
 """How many train pictures each weight is tried on."""
@@ -60,10 +60,16 @@ class BrowserModel:
 
 
 def export_tfjs(
-    model: Classifier, out: Path, levels: Sequence[np.ndarray], *, tools: Path = TOOLS
+    model: Classifier,
+    out: Path,
+    levels: Sequence[np.ndarray],
+    *,
+    rejection: Rejection | None = None,
+    tools: Path = TOOLS,
 ) -> BrowserModel:
     """Write the TF.js model of `model`, temperatures included, to the empty or new folder `out`.
 
+    With a rejection rule the model has its scores as a fourth output.
     `levels` are train pictures as `picture_levels` gives them, on which the weights are tried.
     Raises UsageError if the converter is not installed, or `model` cannot fit into MAX_BYTES.
     """
@@ -71,11 +77,13 @@ def export_tfjs(
     refuse_large(model)
     with tempfile.TemporaryDirectory(prefix="leaflake-tfjs-") as folder:
         work = Path(folder)
-        export_core(model, work / "core.onnx")
+        export_core(model, work / "core.onnx", rejection)
         versions = _convert(python, work)
         core, converted = Core(work / "core.onnx"), read_model(work / "tfjs")
         names = same_weights(core.weights(), converted.weights)
-        named = GraphModel(name_outputs(converted.topology), converted.weights)
+        outputs = OUTPUT_NAMES if rejection else OUTPUTS
+        weights = flatten_biases(converted)
+        named = GraphModel(name_outputs(converted.topology, outputs), weights)
         smallest = write_model(work / "smallest", named, dict.fromkeys(names.values(), "uint8"))
         spare = MAX_BYTES - smallest
         if spare < 0:
@@ -88,16 +96,6 @@ def export_tfjs(
         out.mkdir(parents=True, exist_ok=True)
         total = write_model(out, named, {names[name]: kind for name, kind in kinds.items()})
     return BrowserModel(total, kinds, harm, versions)
-
-
-def find_tools(tools: Path) -> Path:
-    """The Python of the converter's environment. Raises UsageError if it is not complete."""
-    if not (tools / ".complete").is_file():
-        raise UsageError(
-            f"{tools}: the TF.js converter is not installed there. Install it with "
-            "`just tfjs-tools` (about 2 GB). Nothing was written."
-        )
-    return tools / "bin/python"
 
 
 def refuse_large(model: Classifier) -> None:
@@ -144,21 +142,34 @@ def same_weights(
     return found
 
 
-def name_outputs(topology: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's outputs, in the order of OUTPUTS, under those names instead of output_0, ...
+def flatten_biases(model: GraphModel) -> dict[str, np.ndarray]:
+    """The weights, with those of shape (1, n) that are biases of a fused product as (n,).
+
+    The converter fuses `x @ w + b` also where it has given b a second axis, which TF.js refuses.
+    """
+    nodes = model.topology["modelTopology"]["node"]
+    biases = {node["input"][2] for node in nodes if node["op"] == "_FusedMatMul"}
+    return {
+        name: values.reshape(-1) if name in biases and values.shape[:1] == (1,) else values
+        for name, values in model.weights.items()
+    }
+
+
+def name_outputs(topology: Mapping[str, Any], outputs: Sequence[str] = OUTPUTS) -> dict[str, Any]:
+    """The model's outputs, in the order of `outputs`, under those names instead of output_0, ...
 
     All else in an order of its own: the converter's is another in every run.
     """
     signature = dict(topology["signature"])
     described = signature["outputs"]
-    if sorted(described) != [f"output_{index}" for index in range(len(OUTPUTS))]:
+    if sorted(described) != [f"output_{index}" for index in range(len(outputs))]:
         raise ValueError(f"outputs {sorted(described)} instead of output_0, ...")
-    signature["outputs"] = {name: described[f"output_{i}"] for i, name in enumerate(OUTPUTS)}
+    signature["outputs"] = {name: described[f"output_{i}"] for i, name in enumerate(outputs)}
     return {
         **json.loads(json.dumps(topology, sort_keys=True)),
         "signature": signature,
         # By these GraphModel.predict calls what it returns.
-        "userDefinedMetadata": {"structuredOutputKeys": list(OUTPUTS)},
+        "userDefinedMetadata": {"structuredOutputKeys": list(outputs)},
     }
 
 

@@ -65,7 +65,8 @@ class Found:
     """What the page posted."""
 
     answers: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
-    """Runtime -> number of the picture -> species and joint log-probabilities, float32 (S + C,)."""
+    """Runtime -> number of the picture -> species and joint log-probabilities, and of a model with
+    a rejection rule its two scores: float32 (S + C,) or (S + C + 2,)."""
 
     levels: dict[int, np.ndarray] = field(default_factory=dict)
     """Number of the picture -> float32 (size * size * 3,)."""
@@ -82,19 +83,21 @@ def ask_browser(
     *,
     model: Path,
     npm: Path,
-    core: Path,
+    core: Path | None = None,
     browser: str | None = None,
 ) -> Found:
     """Run the page. `picture` gives an encoded picture by number; other threads call it.
 
     `model` is the TF.js folder, `npm` the node_modules folder with the runtimes, `core` the ONNX
-    file for onnxruntime-web. Raises UsageError if there is no browser, RuntimeError with the
-    page's own words if it failed.
+    file for onnxruntime-web, if the task has that. Raises UsageError if there is no browser,
+    RuntimeError with the page's own words if it failed.
     """
     program = browser or find_browser()
     found, done = Found(), threading.Event()
     roots = {"npm": npm.resolve(), "model": model.resolve(), "static": STATIC}
-    files = {"/": PAGES / "check.html", "/check.js": PAGES / "check.js", "/core.onnx": core}
+    files = {"/": PAGES / "check.html", "/check.js": PAGES / "check.js"}
+    if core:
+        files["/core.onnx"] = core
     handler = _handler(task, picture, files, roots, found, done)
     with _serve(handler) as url, _browse(program, url) as process:
         waited = 0.0

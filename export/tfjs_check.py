@@ -28,7 +28,7 @@ import numpy as np
 from catalog.lake import open_lake
 from catalog.storage import Place, as_place
 from catalog.taxonomy import LabelTree
-from export.tfjs import TOOLS, find_tools, picture_levels
+from export.tfjs import picture_levels
 from export.tfjs_browser import Found, Task, ask_browser, find_browser
 from export.tfjs_compare import (
     Compared,
@@ -39,7 +39,8 @@ from export.tfjs_compare import (
     stored_kinds,
 )
 from export.tfjs_core import export_core
-from export.tfjs_plan import Core, joint_log_probs
+from export.tfjs_plan import Core, ask_core
+from export.tfjs_tools import RUNTIMES, TOOLS, find_tools
 from export.tfjs_weights import MODEL_NAME, read_model
 from leaflake import UsageError
 from shards.decode import decode_image
@@ -136,7 +137,7 @@ def check_model(
             Task(model.preprocess.size, len(encoded), threads=threads, levels=LOOKED_INTO),
             encoded.__getitem__,
             model=folder,
-            npm=tools / "node_modules",
+            npm=tools / RUNTIMES,
             core=onnx_path,
         )
         for runtime, answers in found.answers.items():
@@ -169,7 +170,7 @@ def _look_into(
     """TF.js against ONNX Runtime with its weights, and the page's levels against the run's."""
     kinds = stored_kinds(core.weights(), read_model(folder).weights)
     levels = [picture_levels(model, decode_image(data)) for data in encoded]  # (1, 3, size, size)
-    joint = joint_log_probs(core.session(kinds), levels)
+    joint = ask_core(core.session(kinds), levels).joint
     resized = [
         np.abs(found.levels[number].reshape(*one.shape[2:], 3) - one[0].transpose(1, 2, 0)).max()
         for number, one in enumerate(levels)

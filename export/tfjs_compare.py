@@ -54,8 +54,9 @@ def largest_difference(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def as_predictions(answers: np.ndarray, class_index: np.ndarray, tree: LabelTree) -> Predictions:
-    """From species and joint log-probabilities side by side, (N, S + C)."""
-    species, joint = answers[:, : tree.num_species], answers[:, tree.num_species :]
+    """From species and joint log-probabilities side by side, (N, S + C); no more is read."""
+    species = answers[:, : tree.num_species]
+    joint = answers[:, tree.num_species : tree.num_species + tree.num_classes]
     condition = joint - species[:, list(tree.class_species())]
     return Predictions(species, condition, joint, class_index)
 

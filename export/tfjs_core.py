@@ -16,35 +16,42 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from export.reject import Rejection
+from export.reject_taps import Seen, look
+from export.released import OUTPUT_NAMES
 from train.classifier import Classifier
 from train.hierarchy import FlatHeads
 
 OPSET = 18
-OUTPUTS = ("species_log_probs", "joint_log_probs", "features")
+OUTPUTS = OUTPUT_NAMES[:3]
+"""Of a core without a rejection rule; with one it has all of OUTPUT_NAMES."""
 
 NEVER = -1e9
 """The logit of no class: its exponential is 0, and unlike -inf it cannot become a NaN."""
 
 
 class BrowserCore(nn.Module):
-    """Levels float32 (1, 3, size, size), 0-255 and not rounded -> OUTPUTS, each (1, n).
+    """Levels float32 (1, 3, size, size), 0-255 and not rounded -> OUTPUTS, each (1, n), and with a
+    rule the rejection scores (1, 2).
 
     Normalisation, backbone and heads of `classifier` as they are, its temperatures included; only
     the softmax within a species' block is written anew, since TF.js has no scatter that takes the
     largest.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, rejection: Rejection | None = None) -> None:
         super().__init__()
         self.classifier = classifier
+        self.rejection = rejection
         blocks = _block_index(classifier.heads.get_buffer("class_species").numpy())
         self.register_buffer("block_index", torch.from_numpy(blocks))  # (S * longest block,)
         self.register_buffer("class_species", classifier.heads.get_buffer("class_species"))
         self.num_species = classifier.heads.num_species
 
-    def forward(self, levels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, levels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         pixels = self.classifier.preprocess.normalise(levels)
-        features = self.classifier.backbone(pixels)
+        stages = self.rejection.stages if self.rejection else ()
+        pooled, features = look(self.classifier.backbone, pixels, stages)
         heads = self.classifier.heads
         temperatures = heads.get_buffer("temperatures")
         logits = heads.condition_head(features)
@@ -55,7 +62,9 @@ class BrowserCore(nn.Module):
         species = functional.log_softmax(species_logits / temperatures[0], dim=1)  # (1, S)
         condition, _ = self._split(logits / temperatures[1])  # (1, C)
         joint = condition + self._of_species(species)
-        return species, joint, features
+        if self.rejection is None:
+            return species, joint, features
+        return species, joint, features, self.rejection(Seen(pooled, features, species))
 
     def _split(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As train.hierarchy.split_blocks does: (1, C) log-softmax in blocks, (1, S) log of sums.
@@ -87,18 +96,18 @@ def _block_index(class_species: np.ndarray) -> np.ndarray:
     return index.reshape(-1)
 
 
-def export_core(model: Classifier, path: Path) -> None:
-    """Write the core of `model` to the ONNX file `path`: input `levels`, outputs OUTPUTS."""
+def export_core(model: Classifier, path: Path, rejection: Rejection | None = None) -> None:
+    """Write the core of `model` to the ONNX file `path`: input `levels`, outputs as BrowserCore."""
     model = model.float().eval().to(memory_format=torch.contiguous_format)
     size = model.preprocess.size
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            BrowserCore(model),
+            BrowserCore(model, rejection).eval(),
             (torch.zeros(1, 3, size, size),),
             input_names=["levels"],
-            output_names=list(OUTPUTS),
+            output_names=list(OUTPUT_NAMES if rejection else OUTPUTS),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

@@ -21,7 +21,9 @@ import onnxruntime
 from onnx import numpy_helper
 from tqdm import tqdm
 
-from export.tfjs_core import OUTPUTS
+from export.harm import harm
+from export.said import OUTPUTS as SAID
+from export.said import Said
 from export.tfjs_weights import BYTES, Kind, stored_values
 from train.predict import num_cores
 
@@ -54,40 +56,39 @@ class Core:
             values = stored_values(numpy_helper.to_array(tensor), kind)
             tensor.CopyFrom(numpy_helper.from_array(values, name))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # joint_log_probs asks from as many threads as cores
+        options.intra_op_num_threads = 1  # ask_core asks from as many threads as cores
         return onnxruntime.InferenceSession(
             changed.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
 
-def joint_log_probs(
-    session: onnxruntime.InferenceSession, levels: Sequence[np.ndarray]
-) -> np.ndarray:
-    """float32 (N, C) of N pictures, each float32 (1, 3, size, size)."""
+def ask_core(session: onnxruntime.InferenceSession, levels: Sequence[np.ndarray]) -> Said:
+    """What a core's session says of N pictures, each float32 (1, 3, size, size).
 
-    def answer(one: np.ndarray) -> np.ndarray:
-        return np.asarray(session.run([OUTPUTS[1]], {"levels": one})[0][0])
+    Without a rejection rule the scores are zeros.
+    """
+    outputs = {one.name for one in session.get_outputs()}
+    names = [name for name in SAID if name in outputs]
+    no_scores = [np.zeros(2, np.float32)] * (len(SAID) - len(names))
+
+    def answer(one: np.ndarray) -> list[np.ndarray]:
+        return [part[0] for part in session.run(names, {"levels": one})] + no_scores
 
     with ThreadPoolExecutor(num_cores()) as pool:
-        return np.stack(list(pool.map(answer, levels)))
+        return Said.stack(list(pool.map(answer, levels)))
 
 
 def measure_harm(core: Core, levels: Sequence[np.ndarray]) -> dict[str, float]:
     """Of each weight, what storing it alone as uint8 does to the answers, in nats.
 
-    That is the mean Kullback-Leibler divergence of the answers from those in float32.
+    That is how far classes and rejection scores move; see export.harm.
     """
-    exact = joint_log_probs(core.session({}), levels)
-    harm = {}
+    exact = ask_core(core.session({}), levels)
+    found = {}
     for name in tqdm(core.weights(), desc="weights as uint8", unit="weight"):
-        said = joint_log_probs(core.session({name: "uint8"}), levels)
-        harm[name] = divergence(exact, said)
-    return harm
-
-
-def divergence(exact: np.ndarray, said: np.ndarray) -> float:
-    """Mean Kullback-Leibler divergence of log-probabilities (N, C) `said` from `exact`, nats."""
-    return float((np.exp(exact) * (exact - said)).sum(axis=1).mean())
+        said = ask_core(core.session({name: "uint8"}), levels)
+        found[name] = harm(exact, said)
+    return found
 
 
 def choose_kinds(

@@ -1,6 +1,6 @@
 """From probabilities to an answer: the deepest node of the label tree that is sure enough.
 
-In: a `Prediction`, the tree and the thresholds of a bundle. Out: plain dicts, as the server sends
+In: a `Prediction`, the labels and thresholds of a bundle. Out: plain dicts, as the server sends
 them and the command line prints them; both call `answer_json`, so they cannot differ. Reads and
 writes nothing.
 """
@@ -8,23 +8,16 @@ writes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-NO_PLANT = "no_plant"
-"""Species id of pictures that show no plant; the tree's word for it, see catalog/taxonomy.py."""
-
-UNKNOWN = "unknown"
-"""Condition id where the training data named a plant and said nothing about its condition.
-It is learnt, but it tells a person nothing, so it is never given as the condition."""
+from serve.labels import NO_PLANT, REJECTIONS, UNKNOWN, Kind, Labels, Thresholds
 
 DEFAULT_TOP = 5
 MAX_TOP = 50
 """More candidates than this help nobody, and every answer would carry the whole tree."""
-
-Kind = Literal["condition", "species", "not_sure", "not_a_plant"]
 
 
 @dataclass(frozen=True)
@@ -37,53 +30,8 @@ class Prediction:
     joint_probs: NDArray[np.float64]
     """(C,), p(species, condition); a species' block adds up to its probability."""
 
-
-@dataclass(frozen=True)
-class Label:
-    """One class: a condition of a species, with what people call them."""
-
-    species_index: int
-    species_id: str
-    species: str
-    condition_id: str
-    condition: str
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The label tree of a bundle, laid out as the graph's outputs are."""
-
-    species_ids: tuple[str, ...]
-    """(S,)"""
-
-    species_names: tuple[str, ...]
-    """(S,), for people."""
-
-    classes: tuple[Label, ...]
-    """(C,), species by species."""
-
-    @classmethod
-    def from_tree(cls, tree: dict[str, Any]) -> Labels:
-        """Read the manifest's `tree`; KeyError or TypeError if it is not one."""
-        species = tree["species"]
-        classes = [
-            Label(i, one["species_id"], one["name"], each["condition_id"], each["name"])
-            for i, one in enumerate(species)
-            for each in one["conditions"]
-        ]
-        return cls(
-            tuple(one["species_id"] for one in species),
-            tuple(one["name"] for one in species),
-            tuple(classes),
-        )
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The least probability at which each rank is answered."""
-
-    species: float
-    condition: float
+    rejection: NDArray[np.float64]
+    """(2,), a score for each of REJECTIONS: no probability, but higher where rather so."""
 
 
 @dataclass(frozen=True)
@@ -98,28 +46,38 @@ class Answer:
     class_index: int | None
     """The class answered; only for kind `condition`."""
 
-    probability: float
-    """Of the node answered; for `not_sure`, of the likeliest species."""
+    probability: float | None
+    """Of the node answered; for `not_sure`, of the likeliest species. None where a score of the
+    rejection rule decided, which is no probability."""
 
 
-def decide(prediction: Prediction, labels: Labels, thresholds: Thresholds) -> Answer:
-    """Walk down from the likeliest species to its likeliest condition, while each is sure enough.
+def decide(
+    prediction: Prediction, labels: Labels, thresholds: Thresholds, *, reject: bool = True
+) -> Answer:
+    """Ask the rejection rule (unless `reject` is False); then answer the likeliest condition of the
+    likeliest species, or that species, or nothing: whichever first reaches its own threshold.
 
-    A condition is answered only below a species that clears its own threshold, so the answer never
-    names a disease of a plant that it is not sure of.
+    The condition comes first. Where it is sure enough its species is too, as the threshold is held
+    against both being right; the species' threshold is for pictures whose condition is not. Of a
+    picture whose likeliest species is NO_PLANT nothing says that it is a plant, so it is never
+    answered as an unknown one.
     """
     best = int(np.argmax(prediction.species_probs))
+    is_plant = labels.species_ids[best] != NO_PLANT
+    rejects = prediction.rejection >= np.array(thresholds.rejection)
+    for kind, rejected in zip(REJECTIONS, rejects, strict=True):
+        if reject and rejected and (is_plant or kind == "not_a_plant"):
+            return Answer(kind, best, None, None)
     probability = float(prediction.species_probs[best])
-    if probability < thresholds.species:
-        return Answer("not_sure", best, None, probability)
-    if labels.species_ids[best] == NO_PLANT:
-        return Answer("not_a_plant", best, None, probability)
     inside = [i for i, label in enumerate(labels.classes) if label.species_index == best]
     class_index = max(inside, key=lambda i: float(prediction.joint_probs[i]))
     joint = float(prediction.joint_probs[class_index])
-    if joint < thresholds.condition or labels.classes[class_index].condition_id == UNKNOWN:
-        return Answer("species", best, None, probability)
-    return Answer("condition", best, class_index, joint)
+    says_something = is_plant and labels.classes[class_index].condition_id != UNKNOWN
+    if says_something and joint >= thresholds.condition[class_index]:
+        return Answer("condition", best, class_index, joint)
+    if probability < thresholds.species[best]:
+        return Answer("not_sure", best, None, probability)
+    return Answer("species" if is_plant else "not_a_plant", best, None, probability)
 
 
 def answer_json(
@@ -128,13 +86,17 @@ def answer_json(
     thresholds: Thresholds,
     model: dict[str, str],
     top: int = DEFAULT_TOP,
+    *,
+    reject: bool = True,
 ) -> dict[str, Any]:
     """The answer with the `top` likeliest classes, as the server and the command line give it.
 
     `species` and `condition` are null unless they are the answer, so that a program which reads
     them without looking at `answer` never shows a guess; the guess is in `best_guess`.
+    `probability` is null where the rejection rule answered. `rejection` has its scores, also where
+    they decided nothing.
     """
-    answer = decide(prediction, labels, thresholds)
+    answer = decide(prediction, labels, thresholds, reject=reject)
     name = labels.species_names[answer.best_species]
     named = answer.kind in ("species", "condition")
     return {
@@ -146,6 +108,7 @@ def answer_json(
         "probability": answer.probability,
         "best_guess": name,
         "candidates": candidates(prediction, labels, top),
+        "rejection": dict(zip(REJECTIONS, map(float, prediction.rejection), strict=True)),
         "model": model,
     }
 

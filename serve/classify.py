@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflake import UsageError
-from shards.decode import MAX_IMAGE_BYTES, REASONS, DecodeError, decode_image
+from shards.decode import MAX_IMAGE_BYTES, REASONS, DecodeError
 
 if TYPE_CHECKING:
     from serve.model import Model
@@ -102,24 +102,24 @@ def read_picture(path: Path) -> bytes:
         raise PictureError("unreadable", error.strerror or REASONS["unreadable"]) from None
 
 
-def local_answerer(model: Model, top: int) -> Answerer:
-    """Answer in this process, with the model of a bundle."""
+def local_answerer(model: Model, top: int, *, reject: bool = True) -> Answerer:
+    """Answer in this process, with the model of a bundle; without its rejection rule if asked."""
 
     def answer(data: bytes) -> Row:
         try:
-            return model.answer(decode_image(data), top)
+            return model.answer(model.decode(data), top, reject=reject)
         except DecodeError as error:
             raise PictureError(error.reason, str(error)) from None
 
     return answer
 
 
-def server_answerer(server: str, top: int) -> Answerer:
-    """Answer by uploading to a running `leaflake serve`."""
+def server_answerer(server: str, top: int, *, reject: bool = True) -> Answerer:
+    """Answer by uploading to a running `leaflake serve`, as `local_answerer` does."""
     parts = urllib.parse.urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f'--server "{server}": expected a URL such as http://127.0.0.1:8000/.')
-    url = f"{server.rstrip('/')}/api/predict?top={top}"
+    url = f"{server.rstrip('/')}/api/predict?top={top}{'' if reject else '&reject=off'}"
     # A proxy set up for the internet cannot reach a server on this machine.
     proxies = urllib.request.ProxyHandler({} if _is_loopback(parts.hostname) else None)
     opener = urllib.request.build_opener(proxies)

@@ -50,6 +50,12 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=top, default=5, metavar="N", help="candidates to list, 1 to 50 (default: 5)"
     )
+    parser.add_argument(
+        "--no-reject",
+        dest="reject",
+        action="store_false",
+        help='never say "not a plant" or "unknown species" by the rejection rule',
+    )
     parser.add_argument("--verbose", action="store_true", help="list the candidates too")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -101,10 +107,10 @@ def open_answerer(args: argparse.Namespace) -> Answerer:
     from serve.classify import local_answerer, server_answerer
 
     if args.server is not None:
-        return server_answerer(args.server, args.top)
+        return server_answerer(args.server, args.top, reject=args.reject)
     from serve.model import Model  # here, so that asking a server needs no ONNX Runtime
 
-    return local_answerer(Model.load(find_bundle(args.bundle)), args.top)
+    return local_answerer(Model.load(find_bundle(args.bundle)), args.top, reject=args.reject)
 
 
 def find_bundle(named: Path | None) -> Path:
@@ -137,6 +143,13 @@ def say(row: dict[str, Any]) -> str:
     kind = row["answer"]
     if kind == "error":
         return f"error: {row['message']}"
+    if kind == "unknown_species":
+        return (
+            "unknown species (a plant, but none of the species that this model knows; most like "
+            f"{row['best_guess']})"
+        )
+    if row["probability"] is None:
+        return "not a plant"
     sure = percent(row["probability"])
     if kind == "condition":
         return f"{row['species']}, {row['condition']} ({sure})"

@@ -16,9 +16,10 @@ from typing import Any
 from aiohttp import web
 
 from serve.answer import DEFAULT_TOP, MAX_TOP
+from serve.labels import REJECTIONS
 from serve.model import Model
 from serve.upload import ApiError, Limits, read_upload, refuse_picture
-from shards.decode import DecodeError, decode_image
+from shards.decode import DecodeError
 
 RETRY_AFTER_S = 1
 """A picture takes well under a second, so a full server has room again by then."""
@@ -66,16 +67,20 @@ REQUEST_ID = web.RequestKey("request_id", str)
 
 
 async def predict(request: web.Request) -> web.Response:
-    """POST /api/predict: a multipart field `image`, or the picture's bytes as the body."""
+    """POST /api/predict: a multipart field `image`, or the picture's bytes as the body.
+
+    `top` in the query says how many candidates, and `reject=off` leaves out the rejection rule.
+    """
     started = time.perf_counter()
     service = request.app[SERVICE]
     top = read_top(request.query.get("top", str(DEFAULT_TOP)))
+    reject = read_reject(request.query.get("reject", "on"))
     with service.place():
         data = await read_upload(request, service.limits)
         loop = asyncio.get_running_loop()
         try:
             answer, timings = await loop.run_in_executor(
-                service.pool, answer_data, service.model, data, top
+                service.pool, answer_data, service.model, data, top, reject
             )
         except DecodeError as error:
             raise refuse_picture(error) from error
@@ -84,13 +89,15 @@ async def predict(request: web.Request) -> web.Response:
     return web.json_response({**answer, **about})
 
 
-def answer_data(model: Model, data: bytes, top: int) -> tuple[dict[str, Any], dict[str, float]]:
+def answer_data(
+    model: Model, data: bytes, top: int, reject: bool
+) -> tuple[dict[str, Any], dict[str, float]]:
     """Decode and answer, in a worker thread, with the milliseconds that each took."""
     started = time.perf_counter()
-    image = decode_image(data)
+    image = model.decode(data)
     decode_ms = _ms_since(started)
     started = time.perf_counter()
-    answer = model.answer(image, top)
+    answer = model.answer(image, top, reject=reject)
     return answer, {"decode_ms": decode_ms, "inference_ms": _ms_since(started)}
 
 
@@ -107,6 +114,13 @@ def read_top(text: str) -> int:
     )
 
 
+def read_reject(text: str) -> bool:
+    """The query value `reject`."""
+    if text in ("on", "off"):
+        return text == "on"
+    raise ApiError(400, "bad_reject", f'reject is "{text[:20]}".', "Ask for on or off.")
+
+
 async def about_model(request: web.Request) -> web.Response:
     """GET /api/model: what the model knows, and how sure it has to be."""
     model = request.app[SERVICE].model
@@ -119,6 +133,7 @@ async def about_model(request: web.Request) -> web.Response:
             "num_species": len(model.labels.species_ids),
             "num_classes": len(model.labels.classes),
             "thresholds": manifest.thresholds,
+            "rejection": dict(zip(REJECTIONS, model.thresholds.rejection, strict=True)),
             "species": manifest.tree["species"],
         }
     )

@@ -22,6 +22,7 @@ NAMES = [
     "evaluate",
     "compare",
     "export",
+    "verify",
     "serve",
     "classify",
     "draw",

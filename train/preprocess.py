@@ -48,8 +48,8 @@ def resample(lines: torch.Tensor, size: int) -> torch.Tensor:
 
     One product with a (size, length) matrix would multiply by zero nearly everywhere. So each BLOCK
     of the result is a product with those lines alone that have a weight in it: for 800x600 pixels
-    and size 224 the whole resize takes 0.7 ms instead of 7.4 in ONNX Runtime on two cores, where
-    EfficientNet-Lite0 in INT8 takes 3 (2026-11-22).
+    and size 224 the whole resize takes 0.7 ms instead of 7.4 in ONNX Runtime (two threads, the
+    least of 90; 2026-11-22), where EfficientNet-Lite0 in INT8 takes some 5 of one core.
     """
     index, weights = triangle_windows(size, lines.shape[0])
     blocks, window = index.shape

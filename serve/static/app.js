@@ -51,6 +51,13 @@ function words(row) {
         note: "There seems to be no leaf in this picture. If there is one, move closer, so that " +
           "it fills the picture.",
       };
+    case "unknown_species":
+      return {
+        title: "Unknown species",
+        tone: "calm",
+        note: "A plant, but none of the species that this model knows. Of those it is most like " +
+          `${row.best_guess}. What it knows is listed below.`,
+      };
     default:
       return {
         title: "Not sure",
@@ -61,19 +68,29 @@ function words(row) {
   }
 }
 
-function showAnswer(row) {
+// `again` asks about the same picture without the rejection rule.
+function showAnswer(row, again) {
   const { over, title, note, tone } = words(row);
   const parts = [];
   if (over) parts.push(element("p", "over", over));
   parts.push(element("p", "title", title));
-  const sure = row.answer === "not_sure" ? "Best guess" : sureness(row.probability);
-  parts.push(element("p", "sure", bar(row.probability), `${sure}, ${percent(row.probability)}`));
+  const byRule = row.probability === null; // it has a score, but no probability to show
+  if (!byRule) {
+    const sure = row.answer === "not_sure" ? "Best guess" : sureness(row.probability);
+    parts.push(element("p", "sure", bar(row.probability), `${sure}, ${percent(row.probability)}`));
+  }
   if (note) parts.push(element("p", "note", note));
+  if (byRule) {
+    const button = element("button", "button", "Answer anyway");
+    button.type = "button";
+    button.addEventListener("click", again);
+    parts.push(button);
+  }
   $("answer").replaceChildren(element("div", tone, ...parts));
   $("candidates").replaceChildren(...row.candidates.map(candidate));
   const ms = Math.max(1, Math.round(row.timings.total_ms));
   $("facts").textContent = `Answered by the server in ${ms} ms with ${row.model.file}.`;
-  $("more").hidden = false;
+  $("more").hidden = byRule; // what it could be, if it were one of those, would say the contrary
 }
 
 function candidate(one) {
@@ -110,7 +127,7 @@ function showWaiting(waiting) {
   $("answer").replaceChildren(element("p", "waiting", "Looking at your picture …"));
 }
 
-async function ask(file) {
+async function ask(file, reject = "on") {
   const mine = ++newest;
   showPreview(file);
   showWaiting(true);
@@ -118,10 +135,11 @@ async function ask(file) {
   try {
     const form = new FormData();
     form.append("image", file);
-    const response = await fetch(`/api/predict?top=${TOP}`, { method: "POST", body: form });
+    const url = `/api/predict?top=${TOP}&reject=${reject}`;
+    const response = await fetch(url, { method: "POST", body: form });
     const row = await response.json();
     show = response.ok
-      ? () => showAnswer(row)
+      ? () => showAnswer(row, () => ask(file, "off"))
       : () => showError(row.error.message, row.error.what_to_do);
   } catch {
     show = () => showError("The server did not answer.", "Is it still running? Then try again.");

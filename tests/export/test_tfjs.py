@@ -9,6 +9,7 @@ from export import tfjs
 from export.tfjs import (
     export_run,
     find_tools,
+    flatten_biases,
     main,
     name_outputs,
     refuse_large,
@@ -16,6 +17,7 @@ from export.tfjs import (
     spread_over_classes,
 )
 from export.tfjs_core import OUTPUTS
+from export.tfjs_weights import GraphModel
 from leaflake import UsageError
 from shards.select import Selection
 
@@ -95,6 +97,18 @@ def test_outputs_get_their_names_in_our_order():
     assert topology["signature"]["outputs"] is described
     with pytest.raises(ValueError, match="instead of output_0"):
         name_outputs({"signature": {"outputs": {"output_0": {}}}})
+
+
+def test_biases_of_fused_products_have_one_axis():
+    nodes = [
+        {"op": "_FusedMatMul", "name": "a", "input": ["x", "w", "flat"]},
+        {"op": "_FusedMatMul", "name": "b", "input": ["a", "w", "deep"]},
+        {"op": "AddV2", "name": "c", "input": ["b", "other"]},
+    ]
+    shapes = {"w": (1, 3), "flat": (3,), "deep": (1, 3), "other": (1, 3)}
+    weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    found = flatten_biases(GraphModel({"modelTopology": {"node": nodes}}, weights))
+    assert {name: one.shape for name, one in found.items()} == {**shapes, "deep": (3,)}
 
 
 def test_pictures_are_spread_over_the_classes():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from export.tfjs_browser import STATIC
-from train.preprocess import triangle_weights
+from train.preprocess import resample
 
 NODE = shutil.which("node")
 
@@ -48,7 +48,8 @@ def in_node(image: np.ndarray, size: int, folder: Path) -> np.ndarray:
 def test_the_pages_resize_is_the_networks(tmp_path, draw, height, width, size):
     image = draw(height, height=height, width=width).copy()
     planes = torch.from_numpy(image).permute(2, 0, 1).float()
-    expected = triangle_weights(size, height) @ planes @ triangle_weights(size, width).T
+    rows, columns = (resample(torch.eye(length), size) for length in (height, width))
+    expected = rows @ planes @ columns.T
     found = in_node(image, size, tmp_path)
     # Weights in double here and float32 there: of 255 levels a hundredth.
     assert np.abs(found - expected.permute(1, 2, 0).numpy()).max() < 0.01

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from two_plants import TREE
 
-from serve.answer import Answer, Labels, Prediction, Thresholds, answer_json, decide
+from serve.answer import Answer, Prediction, answer_json, decide
+from serve.labels import Labels, Thresholds
 
 LABELS = Labels.from_tree(TREE)
 # Classes: apple rust, apple healthy, apple unknown, no plant, tomato blight, tomato healthy.
@@ -13,12 +17,21 @@ HALF_HALF = [0.5, 0.375, 0.0, 0.0625, 0.0625, 0.0]
 UNKNOWN = [0.0, 0.125, 0.75, 0.0625, 0.0625, 0.0]
 SPREAD = [0.25, 0.25, 0.0, 0.0, 0.375, 0.125]
 NO_PLANT = [0.125, 0.0, 0.0, 0.75, 0.125, 0.0]
-THRESHOLDS = Thresholds(species=0.625, condition=0.7)
 
 
-def prediction(joint: list[float]) -> Prediction:
+def thresholds(
+    species: float = 0.625, condition: float = 0.7, *, others: float = 0.99
+) -> Thresholds:
+    """Of apple and its rust; of all other nodes `others`, or of no plant as of apple."""
+    return Thresholds((species, species, others), (condition, *[others] * 5), rejection=(0.5, 0.25))
+
+
+THRESHOLDS = thresholds()
+
+
+def prediction(joint: list[float], rejection: Sequence[float] = (0.0, 0.0)) -> Prediction:
     species = [sum(joint[:3]), joint[3], sum(joint[4:])]
-    return Prediction(np.array(species), np.array(joint))
+    return Prediction(np.array(species), np.array(joint), np.array(rejection))
 
 
 @pytest.mark.parametrize(
@@ -38,29 +51,73 @@ def test_deepest_node_that_is_sure_enough_is_the_answer(
 
 
 def test_probability_equal_to_its_threshold_is_enough() -> None:
-    exactly = Thresholds(species=0.875, condition=0.75)
+    exactly = thresholds(species=0.875, condition=0.75)
     assert decide(prediction(RUST), LABELS, exactly).kind == "condition"
+    assert decide(prediction(HALF_HALF), LABELS, exactly).kind == "species"
+
+
+def test_every_node_has_a_threshold_of_its_own() -> None:
+    blight = [0.0, 0.0625, 0.0, 0.0625, 0.75, 0.125]
+    assert decide(prediction(blight), LABELS, THRESHOLDS) == Answer("not_sure", 2, None, 0.875)
+    low = thresholds(others=0.75)
+    assert decide(prediction(blight), LABELS, low) == Answer("condition", 2, 4, 0.75)
+    healthy = [0.25, 0.625, 0.0, 0.0625, 0.0625, 0.0]
+    assert decide(prediction(healthy), LABELS, THRESHOLDS) == Answer("species", 0, None, 0.875)
 
 
 def test_no_plant_that_is_not_sure_enough_is_not_sure() -> None:
-    strict = Thresholds(species=0.8, condition=0.8)
+    strict = thresholds(species=0.8, condition=0.8)
     assert decide(prediction(NO_PLANT), LABELS, strict) == Answer("not_sure", 1, None, 0.75)
 
 
-def test_condition_is_never_answered_below_a_species_that_is_not_sure_enough() -> None:
-    odd = Thresholds(species=0.9, condition=0.5)
-    assert decide(prediction(RUST), LABELS, odd).kind == "not_sure"
+def test_condition_that_is_sure_enough_needs_no_other_threshold() -> None:
+    # A species is asked for more than its condition where the pictures without one are hard.
+    hard = thresholds(species=0.9, condition=0.75)
+    assert decide(prediction(RUST), LABELS, hard) == Answer("condition", 0, 0, 0.75)
 
 
 def test_condition_is_looked_for_in_the_likeliest_species_only() -> None:
     # The likeliest class is tomato's, but apple's two halves make apple the likelier plant.
-    low = Thresholds(species=0.4, condition=0.3)
+    low = thresholds(species=0.4, condition=0.3, others=0.3)
     assert decide(prediction(SPREAD), LABELS, low) == Answer("species", 0, None, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("joint", "rejection", "kind"),
+    [
+        (RUST, [0.49, 0.24], "condition"),
+        (RUST, [0.5, 0.0], "not_a_plant"),
+        (RUST, [0.0, 0.25], "unknown_species"),
+        (RUST, [9.0, 9.0], "not_a_plant"),
+        (SPREAD, [0.0, 0.25], "unknown_species"),
+    ],
+)
+def test_rejection_rule_is_asked_first(
+    joint: list[float], rejection: list[float], kind: str
+) -> None:
+    rejected = prediction(joint, rejection)
+    probability = 0.75 if kind == "condition" else None
+    answer = decide(rejected, LABELS, THRESHOLDS)
+    assert (answer.kind, answer.probability) == (kind, probability)
+
+
+@pytest.mark.parametrize("joint", [RUST, HALF_HALF, UNKNOWN, SPREAD, NO_PLANT])
+def test_without_the_rule_the_answer_is_that_of_the_probabilities(joint: list[float]) -> None:
+    rejected = decide(prediction(joint, [9.0, 9.0]), LABELS, THRESHOLDS, reject=False)
+    assert rejected == decide(prediction(joint), LABELS, THRESHOLDS)
+
+
+def test_what_is_likeliest_no_plant_is_never_called_an_unknown_plant() -> None:
+    unlike_all = prediction(NO_PLANT, [0.0, 9.0])
+    assert decide(unlike_all, LABELS, THRESHOLDS) == Answer("not_a_plant", 1, None, 0.75)
+    strict = thresholds(species=0.8)
+    assert decide(unlike_all, LABELS, strict) == Answer("not_sure", 1, None, 0.75)
 
 
 def test_answer_is_written_whole() -> None:
     about = {"name": "two-plants", "file": "server.fp32.onnx"}
-    assert answer_json(prediction(RUST), LABELS, THRESHOLDS, about, top=2) == {
+    asked = prediction(RUST, [0.125, -2.5])
+    assert answer_json(asked, LABELS, THRESHOLDS, about, top=2) == {
         "answer": "condition",
         "species": "Apple",
         "condition": "Cedar apple rust",
@@ -82,8 +139,25 @@ def test_answer_is_written_whole() -> None:
                 "probability": 0.125,
             },
         ],
+        "rejection": {"not_a_plant": 0.125, "unknown_species": -2.5},
         "model": about,
     }
+
+
+def test_rejected_picture_has_no_probability_but_its_best_guess() -> None:
+    row = answer_json(prediction(RUST, [0.0, 0.5]), LABELS, THRESHOLDS, {}, top=1)
+    row.pop("candidates")
+    assert row == {
+        "answer": "unknown_species",
+        "species": None,
+        "condition": None,
+        "probability": None,
+        "best_guess": "Apple",
+        "rejection": {"not_a_plant": 0.0, "unknown_species": 0.5},
+        "model": {},
+    }
+    kept = answer_json(prediction(RUST, [0.0, 0.5]), LABELS, THRESHOLDS, {}, reject=False)
+    assert (kept["answer"], kept["probability"]) == ("condition", 0.75)
 
 
 @pytest.mark.parametrize(("joint", "guess"), [(SPREAD, "Apple"), (NO_PLANT, "No plant")])
@@ -99,3 +173,34 @@ def test_equal_candidates_come_in_class_order() -> None:
         ("apple", "cedar_apple_rust"),
         ("apple", "healthy"),
     ]
+
+
+GOOD = {
+    "thresholds": {"species": [0.5, 0.6, 0.7], "condition": [0.1, 0.2, 0.3, 0.4, 0.5, 1.01]},
+    "rejection": {"not_a_plant": {"threshold": 2}, "unknown_species": {"threshold": -1.5}},
+}
+
+
+def test_thresholds_are_read_in_the_order_of_the_tree_and_of_the_scores() -> None:
+    assert Thresholds.from_manifest(**GOOD, labels=LABELS) == Thresholds(
+        (0.5, 0.6, 0.7), (0.1, 0.2, 0.3, 0.4, 0.5, 1.01), (2.0, -1.5)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thresholds": {"species": [0.5] * 3}},
+        {"thresholds": {"species": [0.5] * 2, "condition": [0.5] * 6}},
+        {"thresholds": {"species": [0.5] * 3, "condition": [0.5] * 7}},
+        {"thresholds": {"species": 0.5, "condition": 0.5}},
+        {"thresholds": {"species": [0.5, None, 0.5], "condition": [0.5] * 6}},
+        {"thresholds": {"species": [0.5, float("nan"), 0.5], "condition": [0.5] * 6}},
+        {"rejection": {"not_a_plant": {"threshold": 1.0}}},
+        {"rejection": {"not_a_plant": {}, "unknown_species": {"threshold": 1.0}}},
+        {"rejection": {"not_a_plant": 1.0, "unknown_species": {"threshold": 1.0}}},
+    ],
+)
+def test_thresholds_that_are_not_the_trees_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Thresholds.from_manifest(**{**GOOD, **changes}, labels=LABELS)

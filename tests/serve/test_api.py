@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 from asking import PREDICT, ask, form, post
-from two_plants import GREY, RUST, SKY, picture
+from two_plants import GREY, RUST, SKY, THRESHOLDS, WHITE, YELLOW, picture
 
 from serve.app import STATIC
 from serve.model import Model
@@ -33,10 +33,29 @@ def test_upload_is_answered_as_the_model_answers(model: Model, make: Callable) -
 
 
 @pytest.mark.parametrize(
-    ("colour", "kind"), [(RUST, "condition"), (SKY, "not_a_plant"), (GREY, "not_sure")]
+    ("colour", "kind"),
+    [
+        (RUST, "condition"),
+        (SKY, "not_a_plant"),
+        (WHITE, "not_a_plant"),
+        (YELLOW, "unknown_species"),
+        (GREY, "not_sure"),
+    ],
 )
 def test_every_kind_of_answer_arrives(model: Model, colour: Any, kind: str) -> None:
     assert post(model, picture(colour))[1]["answer"] == kind
+
+
+@pytest.mark.parametrize(("reject", "kind"), [("on", "unknown_species"), ("off", "condition")])
+def test_reject_off_leaves_out_the_rejection_rule(model: Model, reject: str, kind: str) -> None:
+    _, row = post(model, picture(YELLOW), f"{PREDICT}?reject={reject}")
+    assert row["answer"] == kind
+
+
+def test_large_picture_is_answered_as_the_model_decodes_it(model: Model) -> None:
+    data = picture(RUST, size=(900, 600))
+    _, row = post(model, data)
+    assert row["candidates"] == model.answer(model.decode(data))["candidates"]
 
 
 @pytest.mark.parametrize(("top", "found"), [("1", 1), ("50", 6)])
@@ -55,7 +74,9 @@ def test_event_loop_answers_while_a_picture_is_in_the_graph(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = Model.answer
-    monkeypatch.setattr(Model, "answer", lambda *args: (time.sleep(0.5), answer(*args))[1])
+    monkeypatch.setattr(
+        Model, "answer", lambda *args, **more: (time.sleep(0.5), answer(*args, **more))[1]
+    )
 
     async def body(client: TestClient) -> None:
         slow = asyncio.create_task(client.post(PREDICT, data=picture(RUST)))
@@ -100,7 +121,8 @@ def test_model_is_described(model: Model) -> None:
         "file": "server.fp32.onnx",
         "num_species": 3,
         "num_classes": 6,
-        "thresholds": {"species": 0.6, "condition": 0.7},
+        "thresholds": THRESHOLDS,
+        "rejection": {"not_a_plant": 2.5, "unknown_species": 1.5},
     }
 
 

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_plants import BETWEEN_RUST_AND_HEALTHY, GREY, RUST, SKY, picture
+from two_plants import (
+    BETWEEN_RUST_AND_HEALTHY,
+    GREY,
+    RUST,
+    SKY,
+    WHITE,
+    YELLOW,
+    picture,
+)
 
 import leaflake
 from serve.classify_cli import describe, percent
@@ -56,6 +64,12 @@ def folder(tmp_path: Path) -> Path:
         (BETWEEN_RUST_AND_HEALTHY, "Apple, condition not sure (99 %)"),
         (GREY, "not sure (best guess Apple, 41 %)"),
         (SKY, "not a plant (99 %)"),
+        (WHITE, "not a plant"),
+        (
+            YELLOW,
+            "unknown species (a plant, but none of the species that this model knows; most like "
+            "Apple)",
+        ),
     ],
 )
 def test_one_line_says_each_kind_of_answer(
@@ -64,6 +78,17 @@ def test_one_line_says_each_kind_of_answer(
     path = tmp_path / "leaf.jpg"
     path.write_bytes(picture(colour))
     assert run("--image", path) == (0, [f"{path}: {words}"], "")
+
+
+def test_rejection_rule_can_be_left_out(run: Run) -> None:
+    with_rule, without = (
+        json.loads(run("--json", *options, stdin=picture(YELLOW))[1][0])
+        for options in ([], ["--no-reject"])
+    )
+    assert (with_rule["answer"], with_rule["probability"]) == ("unknown_species", None)
+    assert (without["answer"], without["species"]) == ("condition", "Apple")
+    assert with_rule["rejection"] == without["rejection"]
+    assert with_rule["candidates"] == without["candidates"]
 
 
 def test_verbose_lists_the_candidates(run: Run) -> None:
@@ -187,9 +212,9 @@ def test_bundle_is_looked_for_in_the_demo_last(
 def test_bundle_of_another_version_is_refused(run: Run, new_bundle: Callable[..., Path]) -> None:
     other = new_bundle()
     text = (other / "model.json").read_text()
-    (other / "model.json").write_text(text.replace('"format_version": 1', '"format_version": 2'))
+    (other / "model.json").write_text(text.replace('"format_version": 2', '"format_version": 3'))
     status, lines, err = run("--bundle", other, stdin=picture(RUST))
-    assert (status, lines, "bundle format 2" in err) == (2, [], True)
+    assert (status, lines, "bundle format 3" in err) == (2, [], True)
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:8000", "ftp://x", "http://"])

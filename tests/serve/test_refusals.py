@@ -25,6 +25,12 @@ def test_top_outside_its_range_is_refused(model: Model, top: str) -> None:
     assert refusal(post(model, picture(RUST), f"{PREDICT}?top={top}")) == (400, "bad_top")
 
 
+@pytest.mark.parametrize("reject", ["", "no", "OFF", "0", "x" * 5000])
+def test_reject_that_is_neither_on_nor_off_is_refused(model: Model, reject: str) -> None:
+    found = post(model, picture(RUST), f"{PREDICT}?reject={reject}")
+    assert refusal(found) == (400, "bad_reject")
+
+
 def animated() -> bytes:
     frames = [Image.new("RGB", (64, 48), colour) for colour in (RUST, SKY)]
     out = io.BytesIO()
@@ -180,7 +186,7 @@ def test_sender_who_hangs_up_frees_the_place_and_is_no_bug(
 def test_bug_is_a_json_error_too_and_is_logged(
     model: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*args: Any) -> None:
+    def fail(*args: Any, **more: Any) -> None:
         raise ZeroDivisionError("the bug")
 
     monkeypatch.setattr(Model, "answer", fail)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +9,19 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from two_plants import RUST, build_graph
+from PIL import Image
+from two_plants import BETWEEN_RUST_AND_HEALTHY, RUST, build_graph, picture
 
-from export.manifest import describe_file
+from export.bundle_files import describe_file
+from export.manifest import manifest_text
 from leaflake import UsageError
 from serve.model import Model
+from shards.decode import decode_image
 
 
 def edit_manifest(bundle: Path, **changes: Any) -> None:
     path = bundle / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(manifest_text({**json.loads(path.read_text()), **changes}))
 
 
 def test_probabilities_add_up_over_the_tree(model: Model) -> None:
@@ -63,7 +67,9 @@ def test_changed_byte_is_refused_by_the_name_of_its_file(new_bundle: Callable[..
 
 def test_graph_with_another_number_of_classes_is_refused(new_bundle: Callable[..., Path]) -> None:
     bundle = new_bundle(build_graph(num_classes=5))
-    with pytest.raises(UsageError, match=r"server\.fp32\.onnx: .*\(5,\) classes.*and \(6,\)"):
+    with pytest.raises(
+        UsageError, match=r"server\.fp32\.onnx: .*\(5,\) classes.*they are \(3,\), \(6,\)"
+    ):
         Model.load(bundle)
 
 
@@ -94,7 +100,7 @@ def test_graph_whose_answers_are_no_numbers_is_refused(new_bundle: Callable[...,
     for constant in graph.graph.initializer:
         if constant.name == "class_b":
             constant.raw_data = np.full(6, np.nan, np.float32).tobytes()
-    with pytest.raises(UsageError, match="not numbers"):
+    with pytest.raises(UsageError, match="answers are not numbers"):
         Model.load(new_bundle(graph))
 
 
@@ -108,11 +114,50 @@ def test_file_that_is_no_graph_is_refused(new_bundle: Callable[..., Path]) -> No
         Model.load(bundle)
 
 
-@pytest.mark.parametrize("changes", [{"thresholds": {"species": 0.5}}, {"tree": {"species": [{}]}}])
-def test_manifest_without_tree_or_thresholds_is_refused(
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tree": {"species": [{"conditions": [{}] * 3}, {"conditions": [{}] * 3}] + [{}]}},
+        {"thresholds": {"species": [0.5]}},
+        {"thresholds": {"species": [0.5] * 4, "condition": [0.5] * 6}},
+        {"rejection": {}},
+        {"input": {"name": "image"}},
+        {"input": {"name": "image", "reduce_to": None}},
+    ],
+)
+def test_manifest_that_does_not_say_how_to_answer_is_refused(
     new_bundle: Callable[..., Path], changes: dict[str, Any]
 ) -> None:
     bundle = new_bundle()
     edit_manifest(bundle, **changes)
-    with pytest.raises(UsageError, match=r'model\.json: "tree" or "thresholds"'):
+    with pytest.raises(UsageError, match=r'model\.json: "(tree|rejection)"'):
         Model.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("format", "size", "found"),
+    [
+        ("JPEG", (300, 200), (100, 150)),
+        ("JPEG", (127, 1000), (1000, 127)),
+        ("JPEG", (128, 1000), (500, 64)),
+        ("JPEG", (600, 600), (75, 75)),
+        ("PNG", (300, 200), (200, 300)),
+    ],
+)
+def test_large_jpeg_is_reduced_while_it_is_decoded_to_no_less_than_the_manifest_says(
+    model: Model, format: str, size: tuple[int, int], found: tuple[int, int]
+) -> None:
+    image = model.decode(picture(RUST, format, size))
+    assert image.shape == (*found, 3)
+    assert np.abs(image.astype(int) - RUST).max() <= 2  # what JPEG does to a plain colour
+
+
+def test_reducing_a_large_jpeg_leaves_its_answer(model: Model) -> None:
+    rng = np.random.default_rng(0)
+    grain = rng.normal(BETWEEN_RUST_AND_HEALTHY, 30, (600, 800, 3)).clip(0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(grain).save(out, "JPEG", quality=90)
+    full, reduced = decode_image(out.getvalue()), model.decode(out.getvalue())
+    assert (full.shape, reduced.shape) == ((600, 800, 3), (75, 100, 3))
+    answers = [model.run(image) for image in (full, reduced)]
+    assert answers[1].joint_probs == pytest.approx(answers[0].joint_probs, abs=0.01)

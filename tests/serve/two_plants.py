@@ -1,7 +1,8 @@
 """A bundle of two plants that tells them apart by colour, made without torch.
 
 Mean colour of the picture (RGB, 0 to 1) -> scores -> log-softmax. Green is apple, red is tomato,
-blue is no plant. A third of another colour mixed in makes the condition.
+blue is no plant. A third of another colour mixed in makes the condition. The rejection rule takes
+what is bright for no plant, and what is yellow for an unknown one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from export.manifest import Manifest, describe_file, write_manifest
+from export.bundle_files import describe_files
+from export.manifest import Manifest, write_manifest
 
 TREE = {
     "species": [
@@ -54,6 +56,10 @@ CLASS_COLOURS = [
     *[(0.8, 0.4, 0.1), (0.8, 0.1, 0.1)],
 ]
 BLOCKS = [3, 1, 2]
+REJECTION_WEIGHTS = [[1, 1], [1, 1], [1, -2]]  # R + G + B is bright, R + G - 2 B is yellow
+REJECTION = {"not_a_plant": {"threshold": 2.5}, "unknown_species": {"threshold": 1.5}}
+THRESHOLDS = {"target": 0.95, "species": [0.6] * 3, "condition": [0.7] * 6}
+REDUCE_TO = 64
 
 RUST = (102, 204, 25)
 HEALTHY_APPLE = (25, 204, 25)
@@ -61,12 +67,16 @@ UNKNOWN_APPLE = (25, 204, 102)
 BETWEEN_RUST_AND_HEALTHY = (64, 204, 25)
 SKY = (25, 51, 230)
 GREY = (127, 127, 127)
+WHITE = (250, 250, 250)
+YELLOW = (230, 230, 25)
 
 
-def picture(colour: tuple[int, int, int], format: str = "JPEG") -> bytes:
-    """Encoded bytes of one plain picture."""
+def picture(
+    colour: tuple[int, int, int], format: str = "JPEG", size: tuple[int, int] = (64, 48)
+) -> bytes:
+    """Encoded bytes of one plain picture of `size` (width, height)."""
     out = io.BytesIO()
-    Image.new("RGB", (64, 48), colour).save(out, format)
+    Image.new("RGB", size, colour).save(out, format)
     return out.getvalue()
 
 
@@ -90,6 +100,7 @@ def build_graph(num_classes: int = 6) -> onnx.ModelProto:
         "blocks": np.array(BLOCKS),
         "owner": np.repeat([0, 1, 2], BLOCKS)[:num_classes],
         "kept": np.arange(num_classes),
+        "rejection_w": np.array(REJECTION_WEIGHTS, np.float32),
     }
     node = helper.make_node
     nodes = [
@@ -107,6 +118,7 @@ def build_graph(num_classes: int = 6) -> onnx.ModelProto:
         node("Gather", ["all_inside", "kept"], ["inside"]),
         node("Gather", ["species_log_probs", "owner"], ["of_owner"]),
         node("Add", ["inside", "of_owner"], ["joint_log_probs"]),
+        node("MatMul", ["features", "rejection_w"], ["rejection"]),
     ]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -117,6 +129,7 @@ def build_graph(num_classes: int = 6) -> onnx.ModelProto:
             value("species_log_probs", TensorProto.FLOAT, [3]),
             value("joint_log_probs", TensorProto.FLOAT, [num_classes]),
             value("features", TensorProto.FLOAT, [3]),
+            value("rejection", TensorProto.FLOAT, [2]),
         ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
@@ -135,15 +148,25 @@ def write_bundle(folder: Path, graph: onnx.ModelProto | None = None) -> Path:
             created="2026-01-31T12:00:00Z",
             tree=TREE,
             default="server.fp32.onnx",
-            input={"name": "image", "dtype": "uint8", "shape": ["height", "width", 3]},
+            input={
+                "name": "image",
+                "dtype": "uint8",
+                "shape": ["height", "width", 3],
+                "eval_size": REDUCE_TO // 4,
+                "reduce_to": REDUCE_TO,
+            },
             outputs={
                 "species_log_probs": {"shape": [3]},
                 "joint_log_probs": {"shape": [6]},
                 "features": {"shape": [3]},
+                "rejection": {"shape": [2]},
             },
-            thresholds={"species": 0.6, "condition": 0.7},
+            temperatures={"species": 1.0, "condition": 1.0},
+            thresholds=THRESHOLDS,
+            rejection=REJECTION,
+            figures={},
             provenance={},
-            files={path.name: describe_file(path) for path in sorted(folder.glob("*.onnx"))},
+            files=describe_files(folder),
         ),
     )
     return folder

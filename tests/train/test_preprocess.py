@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from train.preprocess import Preprocess, triangle_weights
+from train.preprocess import BLOCK, Preprocess, resample, triangle_windows
+
+
+def triangle_weights(size: int, length: int) -> torch.Tensor:
+    """float32 (size, length): what each line of the large picture adds to each of the small one."""
+    return resample(torch.eye(length), size)
 
 
 def test_weights_of_halving_are_the_triangle_by_hand():
@@ -14,6 +21,24 @@ def test_weights_of_halving_are_the_triangle_by_hand():
 
 def test_same_size_is_the_identity():
     assert torch.equal(triangle_weights(5, 5), torch.eye(5))
+
+
+def test_a_block_reads_only_the_lines_near_it():
+    index, weights = triangle_windows(4 * BLOCK, 40 * BLOCK)
+    assert index.shape == (4, 10 * BLOCK + 25)
+    assert weights.shape == (4, BLOCK, 10 * BLOCK + 25)
+    # Ten lines for each of the small picture's, and those that the triangles reach beyond.
+    assert index[1, [0, -1]].tolist() == [10 * BLOCK - 5, 20 * BLOCK + 19]
+
+
+@settings(max_examples=30, deadline=None)
+@given(size=st.integers(1, 70), length=st.integers(1, 400))
+def test_blocks_are_the_triangle_at_every_size(size, length):
+    scale = length / size
+    centre = (np.arange(size)[:, None] + 0.5) * scale - 0.5
+    expected = np.clip(1 - np.abs(np.arange(length) - centre) / max(scale, 1), 0, None)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert np.abs(triangle_weights(size, length).numpy() - expected).max() < 1e-4
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (224, 224), (300, 17), (13, 12), (500, 375)])
