@@ -26,8 +26,9 @@ DECIDED = 0.25
 """By so much the likeliest class must be ahead of the next, in probability. A runtime that answers
 such a picture otherwise is wrong, and not merely in another order of sums."""
 
-AWAY = 0.05
-"""By so much each rejection score must be away from its threshold, relative to one and its size."""
+AWAY = 1.0
+"""By so much each rejection score must be away from its threshold, in standard deviations of val's
+plants, which is the scores' unit. Eight bits moved some scores by more than half of one."""
 
 
 def add_golden(bundle: Path, material: Material, made: Release, torch_test: Said) -> Golden:
@@ -78,7 +79,7 @@ def is_decided(said: Said, thresholds: np.ndarray) -> np.ndarray:
     probability = np.exp(said.joint.astype(np.float64))
     highest = -np.sort(-probability, axis=1)[:, :2]
     ahead = highest[:, 0] - highest[:, 1:].sum(axis=1)
-    away = np.abs(said.rejection - thresholds) / (1 + np.abs(said.rejection))
+    away = np.abs(said.rejection - thresholds)
     return np.asarray((ahead >= DECIDED) & (away >= AWAY).all(axis=1))
 
 

@@ -50,4 +50,4 @@ def share_cell(row: Mapping[str, Any], name: str) -> str:
 
 def threshold(value: float) -> str:
     """Of a probability; above one it is never reached."""
-    return "never" if value > 1 else f"{100 * value:.0f} %"
+    return "never" if value > 1 else f"{100 * value:.3g} %"

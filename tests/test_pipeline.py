@@ -109,11 +109,11 @@ def test_run_folder_holds_settings_rows_weights_and_figures(run):
     assert evaluation["all"]["species_top1"] > 0.5
 
 
-def test_int8_is_under_a_third_of_the_size_and_the_default_as_it_kept_its_accuracy(tour):
+def test_int8_is_far_smaller_and_the_default_as_it_kept_its_accuracy(tour):
     manifest = read_manifest(tour / "bundle")
     assert manifest.default == "server.int8.onnx"
     fp32, int8 = (manifest.files[f"server.{kind}.onnx"]["bytes"] for kind in ("fp32", "int8"))
-    assert int8 < fp32 / 3
+    assert int8 < fp32 / 2.5  # the rejection rule stays in float32
     fp32, int8 = (manifest.figures["files"][f"server.{kind}.onnx"] for kind in ("fp32", "int8"))
     pictures = int8["test"]["pictures"]
     for figure, most in (("species_top1", 0.005), ("joint_top1", 0.01)):
