@@ -13,21 +13,31 @@ import onnxruntime
 SHAPE = (600, 800, 3)
 """What is left of a phone's photograph after an app has scaled it for upload."""
 
-WARM_UP = 10
+BURST = 20
+"""Answers of one contestant before the next has its turn."""
+
+WARM_UP = 3
+"""Answers of each turn that do not count: the caches still hold what the one before used."""
+
+REST_S = 0.3
+"""Between turns. The threads of PyTorch and others go on waiting busily for a while (OpenMP's
+blocktime is 0.2 s), and would take the cores from the next one."""
 
 
 def time_in_turn(
     contestants: Mapping[str, Callable[[], object]], repeats: int
 ) -> dict[str, np.ndarray]:
-    """float64 (repeats,) milliseconds of each contestant; one answers after the other, so that a
-    slow moment of the machine hits all alike."""
+    """float64 (repeats,) milliseconds of each contestant, in turns of BURST, so that a slow minute
+    of the machine hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for repeat in range(WARM_UP + repeats):
+    for begun in range(0, repeats, BURST):
         for name, answer in contestants.items():
-            started = time.perf_counter()
-            answer()
-            if repeat >= WARM_UP:
-                times[name].append((time.perf_counter() - started) * 1000)
+            time.sleep(REST_S)
+            for number in range(WARM_UP + min(BURST, repeats - begun)):
+                started = time.perf_counter()
+                answer()
+                if number >= WARM_UP:
+                    times[name].append((time.perf_counter() - started) * 1000)
     return {name: np.array(found) for name, found in times.items()}
 
 
