@@ -72,13 +72,16 @@ def bench_bundle(run: Path, bundle: Path, threads: int, repeats: int) -> dict[st
     return time_answers(network, bundle, threads, repeats)
 
 
-def bench_backbone(name: str, classes_of: Path, threads: int, repeats: int) -> dict[str, Timed]:
-    """The same of a network with random weights, exported and quantised here. Its speed is that of
-    a trained one: how long a product takes does not depend on the numbers."""
+def bench_backbone(
+    name: str, classes_of: Path, threads: int, repeats: int, side: int
+) -> dict[str, Timed]:
+    """The same of a network with random weights, exported and quantised here, which sees a square
+    of `side` pixels. Its speed is that of a trained one: how long a product takes does not depend
+    on the numbers."""
     run = read_run(classes_of)
     torch.manual_seed(0)
     backbone = load_backbone(name, pretrained=False)
-    network = Classifier(backbone, run.tree, run.recipe.eval_size).eval()
+    network = Classifier(backbone, run.tree, side).eval()
     rule = Rejection((), MaxSoftmax(), MaxSoftmax())
     with tempfile.TemporaryDirectory(prefix="leaflake-bench-") as folder:
         fp32, int8 = Path(folder) / FP32, Path(folder) / INT8
@@ -159,13 +162,15 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE")
     parser.add_argument("--backbone", metavar="NAME", help="of timm, with random weights")
     parser.add_argument("--classes-of", type=Path, metavar="RUN", help="for --backbone")
+    parser.add_argument("--side", type=int, default=224, help="of the square, for --backbone")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=200)
     args = parser.parse_args()
     how = {"threads": args.threads, "repeats": args.repeats}
     try:
         if args.backbone and args.classes_of and not args.run:
-            what, found = args.backbone, bench_backbone(args.backbone, args.classes_of, **how)
+            what = args.backbone
+            found = bench_backbone(what, args.classes_of, **how, side=args.side)
         elif args.run and args.bundle and not args.backbone:
             what, found = args.run.name, bench_bundle(args.run, args.bundle, **how)
         else:
