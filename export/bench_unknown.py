@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from catalog.storage import as_place
-from export.reject import REJECTIONS, fit_on, plants_among, see_evidence
+from export.manifest import REJECTIONS
+from export.reject import fit_on, plants_among, see_evidence
 from export.reject_compare import scores_of, strangeness
 from export.reject_figures import auroc, threshold_for
 from export.reject_seen import Pictures, see

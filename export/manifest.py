@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from export.bundle_files import find_fault, refuse_listing
 from leaflake import UsageError
@@ -24,7 +24,10 @@ it a changed threshold would be the one change that nobody sees."""
 
 UNSEALED = "0" * 64
 
-REJECTIONS = ("not_a_plant", "unknown_species")
+REJECTIONS: tuple[Literal["not_a_plant", "unknown_species"], ...] = (
+    "not_a_plant",
+    "unknown_species",
+)
 """The scores of the output `rejection`, in its order: it shows no plant, or a plant of no species
 that the model learned."""
 

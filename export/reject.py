@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from catalog.taxonomy import NO_PLANT, LabelTree
+from export.manifest import REJECTIONS
 from export.reject_compare import BLEND, TAPS, compared, fits_graph, scores_of, strangeness
 from export.reject_figures import precision_at_even_mix, threshold_between, threshold_for
 from export.reject_gate import Examples, cross_fit, fit_gate
@@ -24,8 +25,6 @@ from export.reject_seen import Pictures, join, random_views, see
 from export.reject_taps import Seen, choose_stages
 from leaflake import UsageError
 from train.classifier import Classifier
-
-REJECTIONS = ("not_a_plant", "unknown_species")
 
 PLANTS_LOST = 0.004
 """Share of val's plants that "not a plant" may reject at most."""

@@ -64,7 +64,7 @@ def release(classifier: Classifier, material: Material, temperatures: dict[str, 
         material.tree,
     )
     network = Released(classifier, fitted.rejection).float().eval()
-    record = {name: without_nan(fitted.record[name]) for name in REJECTIONS}
+    record: dict[str, Any] = {name: without_nan(fitted.record[name]) for name in REJECTIONS}
     return Release(network, temperatures, record)
 
 

@@ -20,7 +20,7 @@ from train.classifier import Classifier
 from train.data import open_loaders
 from train.loop import fit
 from train.recipes import Recipe
-from train.train_run import initial_backbone
+from train.train_run import initial_backbone, initial_classifier
 from train.training import Training
 
 
@@ -86,8 +86,7 @@ def choose_folds(tree: LabelTree, num_folds: int) -> list[frozenset[str]]:
 
 def train_classifier(recipe: Recipe, splits: Splits, folder: Path) -> Classifier:
     """A network that knows the species of `splits.tree`; `folder` is for what a loader keeps."""
-    backbone = initial_backbone(recipe)
-    model = Classifier(backbone, splits.tree, recipe.eval_size)
+    model = initial_classifier(recipe, initial_backbone(recipe), splits.tree)
     with open_loaders(recipe, splits.train, splits.val, folder) as (crops, still, judged):
         training = Training(
             recipe=recipe,

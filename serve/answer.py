@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.labels import NO_PLANT, REJECTIONS, UNKNOWN, Kind, Labels, Thresholds
+from export.manifest import REJECTIONS
+from serve.labels import NO_PLANT, UNKNOWN, Kind, Labels, Thresholds
 
 DEFAULT_TOP = 5
 MAX_TOP = 50

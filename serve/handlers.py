@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
+from export.manifest import REJECTIONS
 from serve.answer import DEFAULT_TOP, MAX_TOP
-from serve.labels import REJECTIONS
 from serve.model import Model
 from serve.upload import ApiError, Limits, read_upload, refuse_picture
 from shards.decode import DecodeError

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from export.manifest import REJECTIONS
+
 NO_PLANT = "no_plant"
 """Species id of pictures that show no plant; the tree's word for it, see catalog/taxonomy.py."""
 
@@ -20,9 +22,6 @@ It is learnt, but it tells a person nothing, so it is never given as the conditi
 
 Kind = Literal["condition", "species", "not_sure", "not_a_plant", "unknown_species"]
 """What is answered. `unknown_species`: a plant, but none of the species that the model learned."""
-
-REJECTIONS: tuple[Kind, ...] = ("not_a_plant", "unknown_species")
-"""What each score of the graph's output `rejection` speaks for, in its order."""
 
 
 @dataclass(frozen=True)

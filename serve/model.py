@@ -13,10 +13,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.manifest import MANIFEST_NAME, Manifest, read_manifest
+from export.manifest import MANIFEST_NAME, REJECTIONS, Manifest, read_manifest
 from leaflake import UsageError
 from serve.answer import DEFAULT_TOP, Prediction, answer_json
-from serve.labels import REJECTIONS, Labels, Thresholds
+from serve.labels import Labels, Thresholds
 from shards.decode import decode_reduced, read_header
 
 INPUT = "image"

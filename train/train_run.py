@@ -16,6 +16,7 @@ import torch
 from catalog.lake import open_lake
 from catalog.moment import Moment
 from catalog.storage import Place
+from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.workers import Workers
 from train.augment import seed_step
@@ -111,6 +112,13 @@ def initial_backbone(recipe: Recipe, pretrained: bool = True) -> Backbone:
     return load_backbone(recipe.backbone, pretrained=pretrained, init=init)
 
 
+def initial_classifier(recipe: Recipe, backbone: Backbone, tree: LabelTree) -> Classifier:
+    """The whole network that the run begins with, of which the recipe's part is to learn."""
+    model = Classifier(backbone, tree, recipe.eval_size, recipe.heads)
+    model.frozen = freeze_first(model.backbone, recipe.frozen_stages)
+    return model
+
+
 def describe_resume(run: Run, saved: dict[str, Any] | None) -> str:
     """Where the run goes on, and whether the code is still the same."""
     said = f"{run.path}: it had saved no state, so it begins anew"
@@ -153,8 +161,7 @@ def _train(
 ) -> Path:
     """Train to the end; `start` makes the run's folder when nothing can be refused any more."""
     device = chosen_device(recipe)
-    model = Classifier(backbone, data.tree, recipe.eval_size, recipe.heads)
-    model.frozen = freeze_first(model.backbone, recipe.frozen_stages)
+    model = initial_classifier(recipe, backbone, data.tree)
     teacher = None
     if recipe.teacher:
         teacher = load_teacher(Path(recipe.teacher), data.tree, device)

@@ -76,7 +76,7 @@ def asked(classes: list[int], probability: float = 0.97) -> Asked:
 
 def test_thresholds_and_hand_over_come_from_val_and_are_told_of_test():
     pictures = sample([FIG] * 40)
-    material = Material(TREE, None, pictures, pictures, None, {})  # type: ignore[arg-type] # no train
+    material = Material(TREE, None, pictures, pictures, None, {})
     least = np.array([1.0, 1.0])
     found = fit_decisions(
         {INT8: asked([FIG] * 40), BROWSER: asked([FIG] * 39 + [NO_PLANT])},
@@ -89,7 +89,6 @@ def test_thresholds_and_hand_over_come_from_val_and_are_told_of_test():
     assert [len(found.thresholds[rank]) for rank in ("species", "condition")] == [3, 4]
     assert sorted(found.thresholds["handover"]) == ["condition", "species"]
     assert found.test.is_right.all()
-    assert found.handover is not None
     assert found.handover["server"]["right"] == 1.0
     alone = fit_decisions({INT8: asked([FIG] * 40)}, INT8, material, least, 0.9)
     assert alone.handover is None and "handover" not in alone.thresholds
@@ -97,7 +96,7 @@ def test_thresholds_and_hand_over_come_from_val_and_are_told_of_test():
 
 def test_what_the_rule_turns_away_teaches_no_threshold():
     pictures = sample([FIG] * 40)
-    material = Material(TREE, None, pictures, pictures, None, {})  # type: ignore[arg-type] # no train
+    material = Material(TREE, None, pictures, pictures, None, {})
     good, bad = said([FIG] * 40), said([APPLE_RUST] * 40)
     half = np.arange(40) % 2 == 0
     mixed = Said(
@@ -114,7 +113,7 @@ def test_what_the_rule_turns_away_teaches_no_threshold():
     clean = fit_decisions(
         {INT8: Asked(good.rows(half), good, good, rows, rows)},
         INT8,
-        Material(TREE, None, sample([FIG] * 20), pictures, None, {}),  # type: ignore[arg-type] # no train
+        Material(TREE, None, sample([FIG] * 20), pictures, None, {}),
         np.ones(2),
         0.9,
     )

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from colours import NO_PLANT, TREE, classifier, picture, sample
 
-from export.reject import REJECTIONS, fit_rejection, plants_among
+from export.manifest import REJECTIONS
+from export.reject import fit_rejection, plants_among
 from export.reject_seen import Pictures, random_views, see
 from leaflake import UsageError
 
