@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 
+from export.onnx_session import open_session
 from export.said import OUTPUTS
 from train.classifier import Classifier
 
@@ -27,10 +27,7 @@ class CannotRunError(Exception):
 
 def with_onnxruntime(path: Path, threads: int) -> Answer:
     """ONNX Runtime, as the server has it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors alone
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path, threads)
     return lambda image: np.asarray(session.run([SPECIES], {"image": image})[0])
 
 

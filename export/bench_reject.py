@@ -34,7 +34,7 @@ from export.reject_compare import compared, scores_of, strangeness
 from export.reject_figures import precision_at_even_mix
 from export.reject_gate import Examples, cross_fit, fit_gate
 from export.reject_scores import Sum
-from export.reject_seen import Pictures, see
+from export.reject_seen import LabelledPictures, see
 from export.reject_taps import Seen, choose_stages
 from leaflake import UsageError
 from shards.select import read_encoded
@@ -72,8 +72,8 @@ def prepare(run: Run, material: Material) -> Bench:
     assert material.not_plants is not None  # the command line requires them
     classifier, tree, test = run.load_model(), run.tree, material.test
     stages = choose_stages(classifier.backbone, classifier.preprocess.size)
-    train = Pictures(read_encoded(material.train), material.train.class_index)
-    val = Pictures(material.val.encoded, material.val.class_index)
+    train = LabelledPictures(read_encoded(material.train), material.train.class_index)
+    val = LabelledPictures(material.val.encoded, material.val.class_index)
     evidence = see_evidence(classifier, train, val, material.not_plants, tree, stages)
     assert evidence.others is not None  # as there are photographs
     is_plant = plants_among(test.class_index, tree)

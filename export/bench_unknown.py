@@ -23,7 +23,7 @@ from export.manifest import REJECTIONS
 from export.reject import fit_on, plants_among, see_evidence
 from export.reject_compare import scores_of, strangeness
 from export.reject_figures import auroc, threshold_for
-from export.reject_seen import Pictures, see
+from export.reject_seen import LabelledPictures, see
 from export.reject_taps import choose_stages
 from export.unknown_folds import Splits, choose_folds, read_splits, train_classifier
 from leaflake import UsageError
@@ -61,7 +61,9 @@ RULE = "the rule"
 def ask_fold(classifier: Classifier, known: Splits, unknown: Mapping[str, Selection]) -> Fold:
     """Fit the rule on `known`, and ask all scores."""
     stages = choose_stages(classifier.backbone, classifier.preprocess.size)
-    train, val = (Pictures(read_encoded(one), one.class_index) for one in (known.train, known.val))
+    train, val = (
+        LabelledPictures(read_encoded(one), one.class_index) for one in (known.train, known.val)
+    )
     evidence = see_evidence(classifier, train, val, None, known.tree, stages)
     fitted = fit_on(classifier, evidence, stages)
     scores = strangeness(classifier, evidence.train, evidence.train_class, evidence.val)

@@ -16,12 +16,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from tqdm import tqdm
 
 from catalog.taxonomy import LabelTree
 from export.harm import harm
 from export.measure import as_predictions
+from export.onnx_session import open_session
 from export.parity import INT8, BeyondBoundsError
 from export.quantise import Calibrated, calibrate
 from export.said import OUTPUTS, Said
@@ -176,10 +176,7 @@ def measure_harm(fp32: Path, graph: Calibrated, pictures: Sequence[np.ndarray]) 
 
 def ask(path: Path, pictures: Sequence[np.ndarray]) -> Said:
     """The answers of an ONNX file to decoded pictures, as many at a time as there are cores."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors alone
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path, threads=1)
     with ThreadPoolExecutor(num_cores()) as pool:
         return Said.stack(
             list(pool.map(lambda image: session.run(OUTPUTS, {"image": image}), pictures))

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+
+from export.onnx_session import open_session
 
 SHAPE = (600, 800, 3)
 """What is left of a phone's photograph after an app has scaled it for upload."""
@@ -48,9 +49,7 @@ def time_files(
     image = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
     contestants = {}
     for name in files:
-        session = onnxruntime.InferenceSession(
-            str(bundle / name), providers=["CPUExecutionProvider"]
-        )
+        session = open_session(bundle / name)
         contestants[name] = partial(session.run, None, {"image": image})
     return {
         name: {"median": float(np.median(found)), "p99": float(np.percentile(found, 99))}

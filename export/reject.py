@@ -21,7 +21,7 @@ from export.reject_compare import BLEND, TAPS, compared, fits_graph, scores_of, 
 from export.reject_figures import precision_at_even_mix, threshold_between, threshold_for
 from export.reject_gate import Examples, cross_fit, fit_gate
 from export.reject_scores import Sum
-from export.reject_seen import Pictures, join, random_views, see
+from export.reject_seen import LabelledPictures, join, random_views, see
 from export.reject_taps import Seen, choose_stages
 from leaflake import UsageError
 from train.classifier import Classifier
@@ -99,8 +99,8 @@ class Evidence:
 
 def fit_rejection(
     classifier: Classifier,
-    train: Pictures,
-    val: Pictures,
+    train: LabelledPictures,
+    val: LabelledPictures,
     not_plants: Sequence[bytes] | None,
     tree: LabelTree,
 ) -> FittedRejection:
@@ -123,8 +123,8 @@ def fit_rejection(
 
 def see_evidence(
     classifier: Classifier,
-    train: Pictures,
-    val: Pictures,
+    train: LabelledPictures,
+    val: LabelledPictures,
     not_plants: Sequence[bytes] | None,
     tree: LabelTree,
     stages: tuple[int, ...],
@@ -205,12 +205,12 @@ def _record(method: str, said: np.ndarray, threshold: float) -> dict[str, Any]:
     }
 
 
-def _spread(pictures: Pictures) -> Pictures:
+def _spread(pictures: LabelledPictures) -> LabelledPictures:
     """At most MAX_TRAIN, evenly over the classes in class order."""
     order = np.argsort(pictures.class_index, kind="stable")
     places = np.linspace(0, len(order) - 1, min(MAX_TRAIN, len(order))).round().astype(int)
     chosen = order[places]
-    return Pictures([pictures.encoded[i] for i in chosen], pictures.class_index[chosen])
+    return LabelledPictures([pictures.encoded[i] for i in chosen], pictures.class_index[chosen])
 
 
 def plants_among(class_index: np.ndarray, tree: LabelTree) -> np.ndarray:

@@ -23,7 +23,7 @@ MIN_SIDE = 0.4
 
 
 @dataclass(frozen=True)
-class Pictures:
+class LabelledPictures:
     """Pictures of known classes."""
 
     encoded: Sequence[bytes]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from export.manifest import REJECTIONS
 from export.material import Material
 from export.reject import fit_rejection
-from export.reject_seen import Pictures
+from export.reject_seen import LabelledPictures
 from export.released import Released
 from export.said import Said
 from shards.decode import decode_image
@@ -58,8 +58,8 @@ def release(classifier: Classifier, material: Material, temperatures: dict[str, 
     """Fit the rejection rule of a calibrated classifier."""
     fitted = fit_rejection(
         classifier,
-        Pictures(read_encoded(material.train), material.train.class_index),
-        Pictures(material.val.encoded, material.val.class_index),
+        LabelledPictures(read_encoded(material.train), material.train.class_index),
+        LabelledPictures(material.val.encoded, material.val.class_index),
         material.not_plants,
         material.tree,
     )

@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 from tqdm import tqdm
 
+from export.onnx_session import open_session
 from leaflake import UsageError
 from shards.decode import decode_image
 
@@ -60,14 +61,8 @@ def ask_onnx(path: Path, encoded: Sequence[bytes], what: str) -> Said:
     Each core takes a picture at a time with a single thread, as train.predict does and for its
     reason. Raises UsageError with the name of the file if it cannot be opened or asked.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors alone: below it, it writes about the machine
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        rows = _ask_all(session, encoded, what)
+        rows = _ask_all(open_session(path, threads=1), encoded, what)
     except Exception as error:  # ONNX Runtime's errors share no base class but this one
         raise UsageError(
             f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open or ask it ({error}). "

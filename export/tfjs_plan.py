@@ -22,6 +22,7 @@ from onnx import numpy_helper
 from tqdm import tqdm
 
 from export.harm import harm
+from export.onnx_session import open_session
 from export.said import OUTPUTS as SAID
 from export.said import Said
 from export.tfjs_weights import BYTES, Kind, stored_values
@@ -55,11 +56,8 @@ class Core:
             tensor = changed.graph.initializer[self._index[name]]
             values = stored_values(numpy_helper.to_array(tensor), kind)
             tensor.CopyFrom(numpy_helper.from_array(values, name))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # ask_core asks from as many threads as cores
-        return onnxruntime.InferenceSession(
-            changed.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        # ask_core asks from as many threads as there are cores.
+        return open_session(changed.SerializeToString(), threads=1)
 
 
 def ask_core(session: onnxruntime.InferenceSession, levels: Sequence[np.ndarray]) -> Said:

@@ -4,13 +4,13 @@ from colours import NO_PLANT, TREE, classifier, picture, sample
 
 from export.manifest import REJECTIONS
 from export.reject import fit_rejection, plants_among
-from export.reject_seen import Pictures, random_views, see
+from export.reject_seen import LabelledPictures, random_views, see
 from leaflake import UsageError
 
 
-def pictures(seed: int) -> Pictures:
+def pictures(seed: int) -> LabelledPictures:
     found = sample(10, seed)
-    return Pictures(found.encoded, found.class_index)
+    return LabelledPictures(found.encoded, found.class_index)
 
 
 def things(count: int) -> list[bytes]:
