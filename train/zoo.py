@@ -16,11 +16,11 @@ import torch
 from catalog.lake import open_lake
 from catalog.storage import Place, as_place
 from leaflake import UsageError
-from train.backbones import PACKAGED, load_backbone
+from train.backbones import load_backbone
 from train.compare_cli import run_compare
 from train.evaluate import evaluate
 from train.plain_cnn import PLAIN_CNN
-from train.recipes import LITE0, LITE2, SWIN_TINY, Recipe, cpu
+from train.recipes import LITE0, SWIN_TINY, Recipe, cpu
 from train.run_folder import find_finished
 from train.train_cli import minutes
 from train.train_run import train_run
@@ -29,7 +29,6 @@ BACKBONES = (
     PLAIN_CNN,
     "mobilenetv2_100",
     LITE0,
-    LITE2,
     *(f"efficientnet_b{size}" for size in range(5)),
     "convnext_tiny",
     SWIN_TINY,
@@ -120,7 +119,7 @@ def initial_weights(name: str, may_download: bool) -> str:
     """Where the network's weights would come from: `none` if it has none, REFUSED if they could
     not be downloaded, which is said."""
     try:
-        return load_backbone(name, pretrained=may_download or name in PACKAGED).weights
+        return load_backbone(name, pretrained=may_download or name == LITE0).weights
     except UsageError as error:
         print(f"{error} This network and those after it begin with random ones.", file=sys.stderr)
         return REFUSED
