@@ -1,9 +1,10 @@
-"""Which nodes of the INT8 graph stay in float32: the fewest with which it is good enough.
+"""Which nodes of the INT8 graph stay in float32: those that are quicker so, and the fewest others
+with which it is good enough.
 
 In: the float32 graph, train pictures, a judge and bounds. Out: the INT8 file and what was tried.
-Eight bits for everything come first. If that loses more than the bounds allow, each node is
-measured alone (what its eight bits do to the answers), and the most harmful ones return to float32,
-as few as it takes.
+Eight bits for all but the first layers that are slower with them (int8_start.py) come first. If
+that loses more than the bounds allow, each node is measured alone (what its eight bits do to the
+answers), and the most harmful ones return to float32, as few as it takes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from catalog.taxonomy import LabelTree
 from export.harm import harm
+from export.int8_start import quickest_start
 from export.measure import as_predictions
 from export.onnx_session import open_session
 from export.parity import INT8, BeyondBoundsError
@@ -66,6 +68,8 @@ BOUNDS = Drop(species=0.0025, both=0.005, changed=0.015, rejection=0.015)
 """Of val. Half of what test may lose, for test holds other pictures."""
 
 Judge = Callable[[Path], Drop]
+Start = Callable[[Calibrated, Path], tuple[str, ...]]
+"""As quickest_start."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Tried:
     """One choice of nodes."""
 
     kept_float: int
-    """How many, from the most harmful on."""
+    """How many: the first layers that are quicker so, then the most harmful."""
 
     drop: Drop
 
@@ -83,7 +87,8 @@ class Int8Search:
     """What was found."""
 
     kept_float: tuple[str, ...]
-    """The nodes left in float32, the most harmful first."""
+    """The nodes left in float32: the first layers that are quicker so, then the most harmful of the
+    others, worst first."""
 
     tried: tuple[Tried, ...]
     """In the order of trying."""
@@ -98,26 +103,29 @@ def search_int8(
     calibration: Sequence[np.ndarray],
     judge: Judge,
     bounds: Drop = BOUNDS,
+    start: Start = quickest_start,
 ) -> Int8Search:
     """Write an INT8 twin of `fp32` to `int8` that `judge` finds within `bounds`.
 
-    `calibration` are train pictures uint8 (H, W, 3). The same input gives the same file. What was
-    tried is printed to standard error. Raises BeyondBoundsError if not even with all nodes but the
+    `calibration` are train pictures uint8 (H, W, 3). `start` says which
+    layers are quicker in float32; but for it the same input gives the same file. What was tried is
+    printed to standard error. Raises BeyondBoundsError if not even with all nodes but the
     least harmful one in float32 it is good enough; `int8` is not written then.
     """
     with tempfile.TemporaryDirectory(prefix="leaflake-int8-") as folder:
         graph = calibrate(fp32, tqdm(calibration, desc="ranges", unit="picture"), Path(folder))
         attempt = _Attempts(graph, Path(folder) / "tried.onnx", judge, bounds)
         harm: dict[str, float] = {}
-        order: tuple[str, ...] = ()
-        if not attempt(order):
+        kept = start(graph, Path(folder))
+        if not attempt(kept):
             spread = np.linspace(0, len(calibration) - 1, min(HARM_PICTURES, len(calibration)))
             pictures = [calibration[i] for i in spread.round().astype(int)]
             harm = measure_harm(fp32, graph, pictures)
-            order = tuple(sorted(harm, key=lambda name: (-harm[name], name)))
-            order = order[: fewest(lambda count: attempt(order[:count]), len(order))]
-        graph.write(int8, order)
-    return Int8Search(order, tuple(attempt.tried), harm)
+            others = [name for name in harm if name not in kept]
+            worst = tuple(sorted(others, key=lambda name: (-harm[name], name)))
+            kept += worst[: fewest(lambda count: attempt(kept + worst[:count]), len(worst))]
+        graph.write(int8, kept)
+    return Int8Search(kept, tuple(attempt.tried), harm)
 
 
 class _Attempts:

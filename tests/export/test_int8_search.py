@@ -8,7 +8,9 @@ from small_graph import in_8_bits, write_small_graph
 
 from catalog.taxonomy import LabelTree
 from export.int8_search import Drop, Tried, drop_of, fewest, search_int8
+from export.int8_start import quickest_start
 from export.parity import BeyondBoundsError
+from export.quantise import Calibrated, calibrate
 from export.said import Said
 
 NOTHING = Drop(species=0.0, both=0.0, changed=0.0, rejection=0.0)
@@ -25,9 +27,14 @@ def pictures(draw):
     return [draw(seed, height=12, width=20) for seed in range(4)]
 
 
+def none(graph: Calibrated, folder: Path) -> tuple[str, ...]:
+    """Eight bits from the first layer on."""
+    return ()
+
+
 def test_8_bits_for_all_are_left_alone_if_they_are_good_enough(fp32, pictures, tmp_path, capsys):
     int8 = tmp_path / "int8.onnx"
-    found = search_int8(fp32, int8, pictures, lambda path: NOTHING)
+    found = search_int8(fp32, int8, pictures, lambda path: NOTHING, start=none)
     assert (found.kept_float, found.harm) == ((), {})
     assert found.tried == (Tried(0, NOTHING),)
     assert in_8_bits(int8) == ["fine", "spoilt"]
@@ -41,7 +48,7 @@ def judge(path: Path) -> Drop:
 
 def test_the_most_harmful_node_returns_to_float_and_no_other(fp32, pictures, tmp_path):
     int8 = tmp_path / "int8.onnx"
-    found = search_int8(fp32, int8, pictures, judge)
+    found = search_int8(fp32, int8, pictures, judge, start=none)
     assert found.kept_float == ("spoilt",)
     assert found.tried == (Tried(0, Drop(0.02, 0.0, 0.0, 0.0)), Tried(1, NOTHING))
     assert sorted(found.harm) == ["fine", "spoilt"]
@@ -49,9 +56,43 @@ def test_the_most_harmful_node_returns_to_float_and_no_other(fp32, pictures, tmp
     assert in_8_bits(int8) == ["fine"]
 
 
+def test_layers_that_are_quicker_in_float_stay_so_and_come_before_the_harmful(
+    fp32, pictures, tmp_path
+):
+    int8 = tmp_path / "int8.onnx"
+    found = search_int8(
+        fp32, int8, pictures, lambda path: NOTHING, start=lambda graph, folder: ("fine",)
+    )
+    assert (found.kept_float, found.tried, found.harm) == (("fine",), (Tried(1, NOTHING),), {})
+    assert in_8_bits(int8) == ["spoilt"]
+
+
+@pytest.mark.parametrize(("one_first_ms", "expected"), [(9.0, ("fine",)), (9.8, ()), (12.0, ())])
+def test_a_first_layer_stays_in_float_where_that_is_clearly_quicker(
+    fp32, pictures, tmp_path, one_first_ms, expected
+):
+    graph = calibrate(fp32, pictures, tmp_path)
+    assert list(graph.layers) == ["fine", "spoilt"]
+
+    def timed(contestants, repeats):
+        # Each answers, and the last layer is never tried alone: a file without 8 bits is no file.
+        shapes = {name: [one.shape for one in answer()] for name, answer in contestants.items()}
+        assert list(shapes) == ["0", "1"]
+        assert shapes["0"] == shapes["1"]
+        return {"0": np.full(repeats, 10.0), "1": np.full(repeats, one_first_ms)}
+
+    assert quickest_start(graph, tmp_path, timed) == expected
+
+
 def test_if_nothing_helps_there_is_no_file(fp32, pictures, tmp_path):
     with pytest.raises(BeyondBoundsError, match="loses too much with 8 bits, even if its 2 most"):
-        search_int8(fp32, tmp_path / "int8.onnx", pictures, lambda path: Drop(1.0, 0.0, 0.0, 0.0))
+        search_int8(
+            fp32,
+            tmp_path / "int8.onnx",
+            pictures,
+            lambda path: Drop(1.0, 0.0, 0.0, 0.0),
+            start=none,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
