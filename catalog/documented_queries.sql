@@ -93,3 +93,9 @@ SELECT dataset, folder, pictures, disagree, contradicted, mostly FROM label_disa
 -- The labels that are most probably wrong
 SELECT rank, key, species, condition, predicted_species, predicted_condition, probability,
     label_probability, source_path FROM suspect_labels LIMIT 20;
+
+-- What people say of answers that the model was sure of
+SELECT received, model, predicted_species, predicted_condition, probability, said_species,
+    said_condition, other, key FROM corrections
+WHERE (said_species, said_condition) IS DISTINCT FROM (predicted_species, predicted_condition)
+ORDER BY probability DESC NULLS LAST LIMIT 20;

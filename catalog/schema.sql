@@ -21,7 +21,7 @@ COMMENT ON COLUMN samples."condition" IS 'Condition id, such as healthy or late_
 COMMENT ON COLUMN samples.split IS 'train, val or test; NULL keeps the picture out of all three';
 COMMENT ON COLUMN samples.group_id IS 'Pictures of one thing share it: copies, near-copies, shots of one leaf';
 COMMENT ON COLUMN samples.status IS 'ok; conflict (same bytes, two labels); tie (came and would join two splits); withdrawn (left its split: since a relabelling its near copy is in another one; set the status to NULL to have it placed again)';
-COMMENT ON COLUMN samples.source IS 'Who or what took it, as KIND:NAME, as far as its name and clock tell: photographer (PlantVillage''s codes), picture (a download by itself), web (downloads of one site or title), day (of one dataset), camera (of one dataset) or dataset. Mend it where you know better, and set source_split to NULL to have the pictures placed again; a source of NULL is named anew';
+COMMENT ON COLUMN samples.source IS 'Who or what took it, as KIND:NAME, as far as its name and clock tell: photographer (PlantVillage''s codes), picture (a download by itself), web (downloads of one site or title), day (of one dataset), camera (of one dataset), sender (of corrections, see feedback) or dataset. Mend it where you know better, and set source_split to NULL to have the pictures placed again; a source of NULL is named anew';
 COMMENT ON COLUMN samples.source_split IS 'A second train, val or test, whose sides share no source and no group: for what a model makes of pictures by people from whom it did not learn. NULL where split is; of a class of one source all is train';
 COMMENT ON COLUMN samples.shard IS 'Number of the tar: 17 is shards/000017.tar';
 COMMENT ON COLUMN samples."offset" IS 'First byte of the JPEG in the tar';
@@ -131,3 +131,28 @@ COMMENT ON COLUMN predictions.probability IS 'Of the predicted species and condi
 COMMENT ON COLUMN predictions.label_probability IS 'Of the label, species and condition together';
 COMMENT ON COLUMN predictions.snapshot IS 'Snapshot of the labels: the one that the run was trained on';
 COMMENT ON COLUMN predictions.evaluated IS 'When, UTC; the views take the run that was evaluated last';
+
+CREATE TABLE feedback (
+    feedback_id VARCHAR, received TIMESTAMP, sender VARCHAR, request_id VARCHAR,
+    answered_by VARCHAR, model VARCHAR, model_version VARCHAR, model_sha256 VARCHAR,
+    rank VARCHAR, predicted_species VARCHAR, predicted_condition VARCHAR, probability DOUBLE,
+    species VARCHAR, "condition" VARCHAR, other VARCHAR, note VARCHAR, source_path VARCHAR
+);
+COMMENT ON TABLE feedback IS 'One row a correction that came in through the server and was ingested from an inbox: what was predicted by which model, and what somebody says instead; the view corrections has those with pictures';
+COMMENT ON COLUMN feedback.feedback_id IS 'Name of the correction, which its sender was given too; in the inbox it is FEEDBACK_ID.json, and the picture FEEDBACK_ID.jpg';
+COMMENT ON COLUMN feedback.received IS 'When, UTC';
+COMMENT ON COLUMN feedback.sender IS 'The same for what came from one address within a month or less; neither the address nor the person can be told from it. NULL where the server saw no address';
+COMMENT ON COLUMN feedback.request_id IS 'Id of the answer that is corrected; NULL where the browser answered by itself';
+COMMENT ON COLUMN feedback.answered_by IS 'server or browser';
+COMMENT ON COLUMN feedback.model IS 'Name of the run that answered, as the sender''s page says';
+COMMENT ON COLUMN feedback.model_version IS 'When its bundle was made';
+COMMENT ON COLUMN feedback.model_sha256 IS 'The hash of its bundle';
+COMMENT ON COLUMN feedback.rank IS 'What was answered: condition, species, not_sure, not_a_plant or unknown_species';
+COMMENT ON COLUMN feedback.predicted_species IS 'Species id of the answer; NULL where none was answered';
+COMMENT ON COLUMN feedback.predicted_condition IS 'Condition id of the answer; NULL where none was answered';
+COMMENT ON COLUMN feedback.probability IS 'Of the answer, 0 to 1; NULL where the rejection rule answered';
+COMMENT ON COLUMN feedback.species IS 'Species id that the sender says; NULL where they use words of their own';
+COMMENT ON COLUMN feedback."condition" IS 'Condition id that the sender says; NULL where they do not know';
+COMMENT ON COLUMN feedback.other IS 'A plant that the model does not know, in the sender''s words';
+COMMENT ON COLUMN feedback.note IS 'What else the sender wrote';
+COMMENT ON COLUMN feedback.source_path IS 'The kept picture, as in samples; NULL where none came, or its sender did not consent';

@@ -8,6 +8,7 @@ A source is written KIND:NAME. The kinds, in the order in which they are looked 
     day           pictures of one dataset of one day, by the time in their names or by EXIF
     camera        pictures of one dataset that one make of camera counted
     dataset       all others: a dataset that somebody renumbered tells no more
+    sender        who sent corrections to the server; named by ingestion and never here
 
 Days and cameras of one dataset may still be one person's. Who knows better says so, and has the
 pictures placed anew: UPDATE samples SET source = 'photographer:anna', source_split = NULL WHERE ...

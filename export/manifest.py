@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ REJECTIONS: tuple[Literal["not_a_plant", "unknown_species"], ...] = (
 """The scores of the output `rejection`, in its order: it shows no plant, or a plant of no species
 that the model learned."""
 
-TEXTS = ("name", "created", "default")
+TEXTS = ("name", "created", "default", SEAL)
 """The fields that are texts; all others are objects."""
 
 
@@ -78,6 +78,9 @@ class Manifest:
 
     files: dict[str, dict[str, Any]]
     """Name -> {"bytes", "sha256"} of every other file, names relative and with "/"."""
+
+    sha256: str = field(default=UNSEALED, compare=False)
+    """The seal, once read: which of two releases of one run it is. `manifest_text` makes it."""
 
 
 def manifest_text(fields: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from shards.decode import (
     decode_reduced,
     read_header,
 )
+from shards.inbox_tar import read_picture
 
 cv2.setNumThreads(1)  # workers are processes; OpenCV's threads would not survive their fork
 
@@ -77,6 +78,9 @@ def check_file(path: str, short_side: int | None) -> Checked:
 
 def _read(path: str) -> bytes:
     try:
+        in_tar = read_picture(path)  # of an inbox
+        if in_tar is not None:
+            return in_tar
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
             raise DecodeError("unreadable", "not a regular file")

@@ -34,6 +34,9 @@ label_review."""
 MEMORY_LIMIT = "800MB"
 """Of DuckDB's tables, while 1.47 million rows go into the catalog; Python has its own beside it."""
 
+SAID = "said"
+"""Rule of a folder whose label people chose in the server's page, by its ids."""
+
 PACKAGES = ("duckdb", "numpy", "pillow", "pyarrow", "simplejpeg")
 """What the bytes of shards and catalog depend on, besides Leaflake."""
 
@@ -58,11 +61,13 @@ def commit_shards(
     sidecars: Sequence[Place],
     folders: Sequence[ClassFolder],
     datasets: Sequence[Dataset],
+    feedback: pa.Table,
     run: Run,
 ) -> int:
     """Add the shards' rows, label, group and split them. Returns the new snapshot's number.
 
-    Without sidecars only folders and datasets are brought up to date.
+    `feedback` is as inbox.FEEDBACK says. Without sidecars only folders, datasets and corrections
+    are brought up to date.
     """
     with create_lake(lake_path) as lake, _bounded_memory(lake.connection, lake.path):
         connection = lake.connection
@@ -72,6 +77,7 @@ def commit_shards(
             _put_datasets(connection, datasets)
             _insert_folders(connection, folders)
             _supersede(connection)
+            _insert_feedback(connection, feedback)
             _make_incoming(connection)
             _insert_rejections(connection)
             organise_incoming(connection)
@@ -145,13 +151,19 @@ def _insert_folders(connection: duckdb.DuckDBPyConnection, folders: Sequence[Cla
     rows = []
     for folder in folders:
         if (folder.dataset, folder.folder) not in present:
-            reading = read_folder_name(folder.folder, folder.species_hint)
-            label = (reading.species, reading.condition, reading.rule)
-            certainty = (reading.confidence, reading.sure, json.dumps(reading.candidates))
-            rows.append((folder.dataset, folder.folder, *label, *certainty))
+            rows.append((folder.dataset, folder.folder, *_read_label(folder)))
     connection.register("readings", _table(rows, _READING))
     connection.execute("INSERT INTO folders BY NAME FROM readings")
     connection.unregister("readings")
+
+
+def _read_label(folder: ClassFolder) -> tuple[str | None, str | None, str, float, bool, str]:
+    """What the table `folders` says of a new one, from species to candidates."""
+    if folder.label is not None:
+        return (*folder.label, SAID, 1.0, True, json.dumps([[*folder.label, 1.0]]))
+    reading = read_folder_name(folder.folder, folder.species_hint)
+    label = (reading.species, reading.condition, reading.rule)
+    return (*label, reading.confidence, reading.sure, json.dumps(reading.candidates))
 
 
 _READING = pa.schema(
@@ -188,6 +200,34 @@ def _supersede(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
+def _insert_feedback(connection: duckdb.DuckDBPyConnection, feedback: pa.Table) -> None:
+    """Add the corrections that are new, and make the temp table `said` for their pictures.
+
+    `said` has their senders; and, where the lake has the very bytes from elsewhere, the label that
+    it has of them, which stands: two labels of one picture make a conflict, and leave it in no
+    split, so that anybody could take pictures out of the lake by sending them back.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE said "
+        '(source_path VARCHAR, sender VARCHAR, species VARCHAR, "condition" VARCHAR)'
+    )
+    if not feedback.num_rows:
+        return
+    connection.register("given", feedback)
+    connection.execute(
+        "INSERT INTO feedback BY NAME SELECT DISTINCT ON (feedback_id) given.* FROM given "
+        "ANTI JOIN feedback USING (feedback_id) ORDER BY feedback_id"
+    )
+    connection.unregister("given")
+    connection.execute(
+        "INSERT INTO said SELECT packed.source_path, any_value(sender), "
+        'first(had.species ORDER BY had."key"), first(had."condition" ORDER BY had."key") '
+        "FROM packed JOIN feedback USING (source_path) "
+        "LEFT JOIN (FROM samples ANTI JOIN feedback USING (source_path)) AS had "
+        "ON had.sha256 = packed.sha256 GROUP BY packed.source_path"
+    )
+
+
 def _make_incoming(connection: duckdb.DuckDBPyConnection) -> None:
     """The new samples, labelled by their folder; a file that was only touched keeps what it had."""
     connection.execute("CREATE OR REPLACE TEMP TABLE incoming AS FROM samples LIMIT 0")
@@ -196,15 +236,19 @@ def _make_incoming(connection: duckdb.DuckDBPyConnection) -> None:
         INSERT INTO incoming BY NAME
         SELECT * REPLACE (coalesce(source, {source_sql()}) AS source)
         FROM (SELECT packed.* EXCLUDE (reason, detail),
-            CASE WHEN was.sha256 IS NULL THEN folders.species ELSE was.species END AS species,
-            CASE WHEN was.sha256 IS NULL THEN folders."condition" ELSE was."condition" END
+            CASE WHEN was.sha256 IS NOT NULL THEN was.species
+                WHEN said.species IS NOT NULL THEN said.species ELSE folders.species END AS species,
+            CASE WHEN was.sha256 IS NOT NULL THEN was."condition"
+                WHEN said.species IS NOT NULL THEN said."condition" ELSE folders."condition" END
                 AS "condition",
-            was.split, was.group_id, was.source, was.source_split
+            was.split, was.group_id, coalesce(was.source, 'sender:' || said.sender) AS source,
+            was.source_split
         FROM packed
         LEFT JOIN folders ON folders.dataset = packed.dataset AND folders.folder = packed.folder
             AND folders.confidence >= ?
         LEFT JOIN superseded AS was ON was.source_path = packed.source_path
             AND was.sha256 = packed.sha256
+        LEFT JOIN said ON said.source_path = packed.source_path
         WHERE reason IS NULL)
         """,
         [MIN_CONFIDENCE],

@@ -19,12 +19,14 @@ EXAMPLE = """example:
   leaflake ingest mango_photos/ --species mango --lake lake/
   leaflake ingest photos/ --lake lake/ --dry-run
   leaflake ingest photos/ --lake s3://bucket/lake --engine ray --address head:6379
+  leaflake ingest lake/inbox --lake lake/
 
 A source is a folder of class folders, or a folder of such datasets. Where folders name only a
 disease, the species comes from --species, or from a SOURCES.tsv in the source with the columns
 `dataset` and `species`. Its column `shots` may hold a regular expression with one group: files of
-a class folder in whose names it captures the same text show one thing. Running it again takes in
-what is new, or goes on where it was interrupted."""
+a class folder in whose names it captures the same text show one thing. An inbox holds what people
+sent to `leaflake serve --inbox`; its pictures get the labels that were said. Running it again takes
+in what is new, or goes on where it was interrupted."""
 
 
 def add_ingest(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +86,8 @@ def run_ingest(args: argparse.Namespace) -> int:
         print(f"{_count(done.files, 'new file')} in {_count(done.shards, 'shard')}, ", end="")
         print(f"snapshot {done.snapshot}")
         print(_run_table(done))
+    elif done.corrections:
+        print(f"no new file; snapshot {done.snapshot}")
     else:
         print(f"nothing new; the lake is at snapshot {done.snapshot}")
     print(summary(args.lake))
@@ -125,9 +129,10 @@ def _readings(scan: Scan) -> Iterator[str]:
     """What would be made of the folder names: the unsure ones, a line each."""
     from catalog.labels import read_folder_name
 
-    readings = [read_folder_name(one.folder, one.species_hint) for one in scan.folders]
+    to_read = [one for one in scan.folders if one.label is None]
+    readings = [read_folder_name(one.folder, one.species_hint) for one in to_read]
     unsure = [reading for reading in readings if not reading.sure]
-    yield f"{_count(len(readings), 'class folder')}, {len(unsure)} names to review"
+    yield f"{_count(len(scan.folders), 'class folder')}, {len(unsure)} names to review"
     for reading in unsure:
         yield f"  {reading.folder}: {reading.species}, {reading.condition} ({reading.rule})"
 
@@ -161,7 +166,10 @@ def _notes(done: Ingested) -> Iterator[str]:
         (found.strays, "file", " outside the class folders"),
         (found.hidden_files, "hidden file", ""),
         (found.hidden_folders, "hidden folder", ""),
+        (found.damaged, "damaged correction", ""),
     ]
+    if done.corrections:
+        yield f"{_count(done.corrections, 'new correction')}: leaflake sql 'from corrections'"
     if texts := [_count(number, noun) + where for number, noun, where in parts if number]:
         yield f"passed over: {', '.join(texts)}"
     if done.empty_folders:

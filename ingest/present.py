@@ -17,6 +17,7 @@ from catalog.storage import Place
 from ingest.lock import LOCK_NAME
 from ingest.scan import Scan
 from leaflake import UsageError
+from shards.inbox_tar import FOLDER_NAME
 
 _HAD = """(SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM samples UNION ALL
 SELECT dataset, folder, source_path, source_bytes, source_mtime_ns FROM rejections) AS had"""
@@ -33,12 +34,15 @@ class Present:
     """Files of the scan's class folders that the lake has and the folders no longer do."""
 
     has_news: bool
-    """A class folder is new, or a source says something new of a dataset."""
+    """A class folder or a correction is new, or a source says something new of a dataset."""
 
     next_shard: int
 
     snapshot: int
     """0 where there is no lake yet."""
+
+    corrections: int = 0
+    """New ones, of inboxes, with pictures and without."""
 
 
 def compare(scan: Scan, lake_path: Place) -> Present:
@@ -48,7 +52,9 @@ def compare(scan: Scan, lake_path: Place) -> Present:
     can't be written to, or if it has one of the class folders from elsewhere.
     """
     _refuse_no_lake(lake_path)
-    everything = Present(np.arange(scan.files.num_rows), 0, True, 0, 0)
+    everything = Present(
+        np.arange(scan.files.num_rows), 0, True, 0, 0, corrections=scan.feedback.num_rows
+    )
     if find_database(lake_path) is None:
         return everything
     with open_lake(lake_path) as lake:
@@ -59,12 +65,14 @@ def compare(scan: Scan, lake_path: Place) -> Present:
         connection.register("scanned", scan.files.append_column("position", positions))
         connection.register("scanned_folders", _folder_table(scan))
         _refuse_moved_folders(connection)
+        corrections = _count_corrections(connection, scan)
         return Present(
             new=_new_files(connection),
             gone=_count_gone(connection),
-            has_news=_has_news(connection, scan),
+            has_news=corrections > 0 or _has_news(connection, scan),
             next_shard=_next_shard(connection),
             snapshot=lake.snapshot,
+            corrections=corrections,
         )
 
 
@@ -94,6 +102,18 @@ def _count_gone(connection: duckdb.DuckDBPyConnection) -> int:
     row = connection.execute(
         f"SELECT count(*) FROM (FROM {_HAD} SEMI JOIN scanned_folders USING (dataset, folder)) "
         "AS ours ANTI JOIN scanned ON path = source_path"
+    ).fetchone()
+    assert row is not None  # counting always gives one row
+    return int(row[0])
+
+
+def _count_corrections(connection: duckdb.DuckDBPyConnection, scan: Scan) -> int:
+    """Of the scan's corrections, those that the lake does not have."""
+    if not scan.feedback.num_rows:
+        return 0
+    connection.register("given", scan.feedback)
+    row = connection.execute(
+        "SELECT count(DISTINCT feedback_id) FROM given ANTI JOIN feedback USING (feedback_id)"
     ).fetchone()
     assert row is not None  # counting always gives one row
     return int(row[0])
@@ -144,7 +164,7 @@ def _refuse_no_lake(lake_path: Place) -> None:
             raise UsageError(f"{path}: is a file; --lake names a folder. Nothing was written.")
     if find_database(lake_path) or not lake_path.is_dir():
         return
-    ours = {"shards", LOCK_NAME}
+    ours = {"shards", LOCK_NAME, FOLDER_NAME}
     found = sorted(path.name for path in lake_path.iterdir())
     if foreign := [name for name in found if name not in ours]:
         raise UsageError(

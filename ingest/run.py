@@ -62,6 +62,9 @@ class Ingested:
     gone: int = 0
     """Files of these class folders that the lake has and the folders no longer do. They stay."""
 
+    corrections: int = 0
+    """Of an inbox, that were new, with a picture or without."""
+
     totals: Totals = field(default_factory=Totals, compare=False)
     """Of the shards that were packed."""
 
@@ -122,11 +125,12 @@ def ingest(
         run = Run(started, tuple(sources), settings, work.durations, totals.stored_bytes)
         done = _ingested(work, work.present.snapshot)
         sidecars = [plan.sidecar for plan in work.plans]
-        folders, datasets = work.scan.folders, work.scan.datasets
-        del work  # the catalog needs the memory that 1.47 million paths take
+        found = work.scan
+        folders, datasets, feedback = found.folders, found.datasets, found.feedback
+        del work, found  # the catalog needs the memory that 1.47 million paths take
         pa.default_memory_pool().release_unused()
         began = time.perf_counter()
-        snapshot = commit_shards(lake_path, sidecars, folders, datasets, run)
+        snapshot = commit_shards(lake_path, sidecars, folders, datasets, feedback, run)
     commit_s = time.perf_counter() - began
     durations = {**done.durations, "commit": commit_s}
     return replace(done, snapshot=snapshot, totals=totals, durations=durations)
@@ -183,6 +187,7 @@ def _ingested(work: Work, snapshot: int) -> Ingested:
         len(work.plans),
         snapshot,
         work.present.gone,
+        work.present.corrections,
         durations=work.durations,
         passed_over=found.passed_over,
         empty_folders=sum(not folder.num_files for folder in found.folders),

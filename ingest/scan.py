@@ -2,19 +2,21 @@
 
 A source is one dataset (its subfolders are the classes) or a collection of datasets (its
 subfolders hold folders and no pictures, or a SOURCES.tsv lies in it). Everything below a class
-folder, however deep, belongs to it. Every folder is listed once.
+folder, however deep, belongs to it. Every folder is listed once. The inbox of a lake is a dataset
+whose classes are what people said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.inbox import FEEDBACK, InboxScan, Label, scan_inbox
 from ingest.listing import FILE, Lister, Listing, printable
 from ingest.sources import (
     SOURCES_NAME,
@@ -25,6 +27,7 @@ from ingest.sources import (
     refuse_unknown_species,
 )
 from leaflake import UsageError
+from shards.inbox_tar import is_inbox
 
 FILES = pa.schema([pa.field("folder", pa.int32()), *FILE])
 """One row a file: `folder` is a position in Scan.folders, the rest is as in listing.FILE."""
@@ -46,6 +49,9 @@ class ClassFolder:
     num_files: int
     """May be 0."""
 
+    label: Label | None = None
+    """Where it was said in ids, as in an inbox; None: the name has to be read."""
+
 
 @dataclass(frozen=True)
 class PassedOver:
@@ -58,6 +64,9 @@ class PassedOver:
     """Names with a dot in front belong to the operating system."""
 
     hidden_folders: int = 0
+
+    damaged: int = 0
+    """Corrections in an inbox that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,9 @@ class Scan:
 
     passed_over: PassedOver
 
+    feedback: pa.Table = field(default_factory=FEEDBACK.empty_table)
+    """As inbox.FEEDBACK says: what inboxes hold, with pictures and without."""
+
 
 def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
     """All class folders of `sources` and their files.
@@ -87,9 +99,16 @@ def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
     refuse_unknown_species(species, "--species")
     datasets: list[Dataset] = []
     classes: list[tuple[ClassFolder, pa.Table]] = []
+    inboxes: list[InboxScan] = []
     strays = 0
     with Lister() as lister:
         for source in sources:
+            if is_inbox(source):
+                inbox = scan_inbox(source.resolve())
+                inboxes.append(inbox)
+                datasets.append(Dataset(inbox.name, inbox.path, None, None))
+                classes += _said_classes(inbox)
+                continue
             top = lister.list_folder(_resolved(source))
             strays += _count_strays(top)
             before = len(classes)
@@ -113,7 +132,13 @@ def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
         datasets=one_a_name(datasets),
         folders=folders,
         files=_joined([files for _, files in classes]),
-        passed_over=PassedOver(strays, lister.hidden_files, lister.hidden_folders),
+        passed_over=PassedOver(
+            strays,
+            lister.hidden_files,
+            lister.hidden_folders,
+            sum(inbox.damaged for inbox in inboxes),
+        ),
+        feedback=pa.concat_tables([FEEDBACK.empty_table(), *(one.feedback for one in inboxes)]),
     )
 
 
@@ -122,6 +147,13 @@ def _resolved(source: Path) -> str:
         what = "a file, not a folder" if source.exists() else "there is no such folder"
         raise UsageError(f"{source}: {what}. Name a folder of class folders. Nothing written.")
     return str(source.resolve())
+
+
+def _said_classes(inbox: InboxScan) -> Iterator[tuple[ClassFolder, pa.Table]]:
+    """Every class of an inbox, which is a dataset."""
+    for one in inbox.classes:
+        identity = (inbox.name, one.folder, inbox.path)
+        yield ClassFolder(*identity, None, one.files.num_rows, one.label), one.files
 
 
 def _find_datasets(
@@ -156,9 +188,10 @@ def _count_strays(listing: Listing) -> int:
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     """One table with the column `folder`, in one piece so that rows are quickly found."""
-    counts = [table.num_rows for table in tables]
+    counts = np.array([table.num_rows for table in tables], dtype=np.int64)
     folder = np.repeat(np.arange(len(tables), dtype=np.int32), counts)
-    files = pa.concat_tables(tables).combine_chunks()
+    # An inbox without a picture has no table.
+    files = pa.concat_tables([FILE.empty_table(), *tables]).combine_chunks()
     return files.add_column(0, FILES.field("folder"), pa.array(folder)).combine_chunks()
 
 

@@ -50,14 +50,14 @@ def size_on_disk(path: Path) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def family() -> list[int]:
-    """This process and all below it."""
+def family(root: int | None = None) -> list[int]:
+    """A process, this one if none is named, and all below it."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*"):
         fields = read_proc(int(path.name), "stat").rpartition(")")[2].split()
         if fields:
             parents[int(path.name)] = int(fields[1])
-    found = [os.getpid()]
+    found = [os.getpid() if root is None else root]
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
     return found

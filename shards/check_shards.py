@@ -13,7 +13,7 @@ from tqdm import tqdm
 from catalog.lake import Lake
 from catalog.storage import Place, join, list_sizes, open_file, read_ranges
 from shards.decode import DecodeError, decode_image
-from shards.format import member_header
+from shards.tar_member import member_header
 
 BLOCK_BYTES = 512
 RECORD_BYTES = 20 * BLOCK_BYTES

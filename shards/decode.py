@@ -15,7 +15,8 @@ import simplejpeg
 from PIL import ExifTags, Image
 
 from shards.exif import read_exif, read_time, sound_orientation
-from shards.jpeg_frame import has_impossible_run, read_frame
+from shards.jpeg_frame import count_scans, has_impossible_run, read_frame
+from shards.other_formats import name_other
 
 MAX_IMAGE_BYTES = 32 * 2**20
 """No phone makes a larger JPEG (50 megapixels at quality 95 are about 25 MB)."""
@@ -23,12 +24,22 @@ MAX_IMAGE_BYTES = 32 * 2**20
 MAX_IMAGE_PIXELS = 100_000_000
 """Decoded as RGB this is 300 MB, the most that one picture may ever cost us."""
 
+STRIP_PIXELS = 4_000_000
+"""Of a picture in another mode than RGB, how much is converted at a time: 16 MB a copy."""
+
 MIN_SIDE = 12
 """Below this nothing of a leaf is left; real symptom crops go down to 15 pixels."""
+
+MAX_SCANS = 100
+"""Of a JPEG; encoders write about ten. One costs its sender 142 bytes and us 6 ms of processor time
+at 100 megapixels: 32 MiB of them would take 23 minutes (2026-11-22)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "MPO")
 """By content, never by extension. MPO is what some phones write: JPEGs one after another, of
 which the first is the photograph."""
+
+FORMATS_OF_PILLOW = ("JPEG", "PNG", "WEBP")
+"""Of its readers, the ones that may see a file. That of JPEG knows MPO too."""
 
 EXIF_IN_PNG = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 """Where a PNG may keep it. Looking for EXIF that is not there, Pillow decodes the whole picture."""
@@ -100,10 +111,14 @@ def read_header(data: bytes) -> Header:
     frame = read_frame(data)
     if frame and frame.plain:
         _refuse_size(frame.width, frame.height)
+        if not frame.sequential:  # where each scan has bits for every block, or is refused
+            _refuse_scans(data)
         exif = read_exif(frame.exif)
         return Header("JPEG", JPEG_MODES[frame.components], frame.width, frame.height, *exif)
     with _open(data) as image:
         _refuse_size(*image.size)
+        if image.format in ("JPEG", "MPO"):
+            _refuse_scans(data)
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise DecodeError("animated", f"{getattr(image, 'n_frames', 1)} frames")
         return Header(image.format or "", image.mode, *image.size, *_read_exif(image, data))
@@ -146,16 +161,20 @@ def _refuse_size(width: int, height: int) -> None:
         raise DecodeError("too_small", f"{width}x{height}")
 
 
+def _refuse_scans(data: bytes) -> None:
+    if count_scans(data, MAX_SCANS) > MAX_SCANS:
+        raise DecodeError("corrupt", f"over {MAX_SCANS} scans")
+
+
 def _open(data: bytes) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=FORMATS_OF_PILLOW)
     except Image.DecompressionBombError as error:
         raise DecodeError("too_large", "declares a decompression bomb") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for bad headers
+        if name := name_other(data):
+            raise DecodeError("unsupported", name) from None
         raise DecodeError("truncated" if _is_cut_webp(data) else "not_an_image") from error
-    if image.format not in FORMATS:
-        raise DecodeError("unsupported", f"{image.format}")
-    return image
 
 
 def _is_cut_webp(data: bytes) -> bool:
@@ -212,12 +231,28 @@ def _decode_other(data: bytes) -> np.ndarray:
     try:
         with _open(data) as image:
             image.load()
-            if image.mode.startswith("I"):  # 16-bit grey, which Pillow clips instead of scaling
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            if image.has_transparency_data:
-                canvas = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(canvas, image.convert("RGBA"))
-            return np.asarray(image.convert("RGB"))
+            return _to_rgb(image)
     except (OSError, ValueError, SyntaxError) as error:
         cut = "truncated" in str(error).lower() or _is_cut_webp(data)
         raise DecodeError("truncated" if cut else "corrupt", str(error)) from error
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    """uint8 (H, W, 3) of a loaded picture of any mode.
+
+    Strip by strip, as each step on the way (alpha, white below it, both laid together) is a copy:
+    the process that decoded a PNG of 10000x9990 with alpha grew to 2.2 GB, and grows to 0.8 GB.
+    (2026-11-22; `resource.getrusage` after decode_image.)
+    """
+    whole = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip = image.crop((0, top, image.width, bottom))
+        if strip.mode.startswith("I"):  # 16-bit grey, which Pillow clips instead of scaling
+            strip = Image.fromarray((np.asarray(strip) >> 8).astype(np.uint8))
+        if strip.has_transparency_data:
+            canvas = Image.new("RGBA", strip.size, "white")
+            strip = Image.alpha_composite(canvas, strip.convert("RGBA"))
+        whole[top:bottom] = np.asarray(strip.convert("RGB"))
+    return whole

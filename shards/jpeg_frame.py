@@ -15,6 +15,7 @@ FOR_PILLOW = re.compile(rb"MPF\0|tiff:Orientation|Exif\0\0")
 SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2
 START_OF_SCAN, APP1, APP2 = 0xDA, 0xE1, 0xE2
 END_OF_IMAGE = b"\xff\xd9"
+NO_SEGMENT = {0x01, 0xD8}
 UNUSUAL = {0x00, 0x01, *range(0xC3, 0xD0), *range(0xD0, 0xDA), 0xFF} - {0xC4}
 """Markers that have no segment, and frames of lossless, hierarchical or arithmetic coding."""
 
@@ -22,6 +23,10 @@ IMPOSSIBLE_RUN = b"\xff\x00" * 6
 """48 one-bits. No Huffman code is all ones (T.81, annex C), so that the longest run in a sequential
 scan is 15 + 11 + 15 bits: the end of a code, the bits that follow it, the start of the next code.
 libjpeg-turbo's fast path decodes such a run without a warning."""
+
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""What ends the entropy-coded bytes of a scan (T.81, B.1.1.5): a marker that is neither a stuffed
+byte, nor a restart, nor a fill."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,19 @@ def has_impossible_run(data: bytes) -> bool:
     # What phones append behind the picture (films, depth maps) may hold any bytes.
     end = data.find(END_OF_IMAGE, frame.scan)
     return data.find(IMPOSSIBLE_RUN, frame.scan, end if end >= 0 else len(data)) >= 0
+
+
+def count_scans(data: bytes, most: int) -> int:
+    """How many scans the first picture of a JPEG has; counts no further than to `most` + 1."""
+    at, scans = 2, 0
+    while scans <= most and (found := NEXT_MARKER.search(data, at)):
+        marker, at = data[found.end() - 1], found.end()
+        if marker == END_OF_IMAGE[1]:
+            break
+        if marker not in NO_SEGMENT:
+            at += int.from_bytes(data[at : at + 2], "big")
+        scans += marker == START_OF_SCAN
+    return scans
 
 
 def _read_size(segment: bytes) -> tuple[int, int, int] | None:

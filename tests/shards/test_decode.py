@@ -93,6 +93,10 @@ BAD_FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "an animated GIF": ("unsupported", lambda: two_frames("GIF")),
     "a TIFF": ("unsupported", lambda: encode(noise(), "TIFF")),
     "a BMP": ("unsupported", lambda: encode(noise(), "BMP")),
+    "an iPhone's HEIC": ("unsupported", lambda: b"\0\0\0\x18ftypheic" + bytes(100)),
+    "a film": ("not_an_image", lambda: b"\0\0\0\x18ftypmp42" + bytes(100)),
+    "a text that begins like a BMP": ("not_an_image", lambda: b"BMW and other cars" * 9),
+    "an EPS, which is a program": ("not_an_image", lambda: encode(noise(), "EPS")),
     "an animated WebP": ("animated", lambda: two_frames("WEBP")),
     "an APNG": ("animated", lambda: two_frames("PNG")),
     "400 megapixels in a header": ("too_large", lambda: hand_made_png(20_000, 20_000)),
@@ -345,6 +349,17 @@ def test_every_kind_of_colour_becomes_rgb_with_alpha_on_white(what) -> None:
     assert np.unique(image.reshape(-1, 3), axis=0).tolist() == [colour]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "1", "I;16"])
+def test_strips_of_a_picture_are_converted_like_the_whole(monkeypatch, mode) -> None:
+    grey = Image.fromarray(noise(31, 47)).convert("L")
+    picture = Image.merge("RGBA", [grey, grey.rotate(90), grey.rotate(180), grey.rotate(270)])
+    picture = grey.convert("I;16") if mode == "I;16" else picture.convert(mode)
+    data = encode(picture, "PNG", **({"transparency": 7} if mode in ("P", "L") else {}))
+    whole = decode_image(data)
+    monkeypatch.setattr(shards.decode, "STRIP_PIXELS", 4 * 47)
+    assert (decode_image(data) == whole).all()
+
+
 def test_mpo_gives_its_first_picture() -> None:
     first, second = plain("RGB", (200, 30, 30)), plain("RGB", (30, 30, 200))
     data = encode(first, "MPO", save_all=True, append_images=[second])
@@ -359,6 +374,18 @@ def test_mpo_in_a_jpg_name_is_a_sample_stored_anew_as_one_jpeg(tmp_path) -> None
     checked = check_file(os.fspath(path), 256)
     assert checked.header.format == "MPO"
     assert read_header(checked.jpeg) == Header("JPEG", "RGB", 20, 16, 1)
+
+
+def test_jpeg_of_more_scans_than_any_encoder_writes_is_refused_before_they_are_decoded() -> None:
+    data = encode(noise(), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last:-2]
+    many = data[:-2] + scan * 1000 + data[-2:]
+    with pytest.raises(DecodeError, match=r"over 100 scans"):
+        read_header(many)
+    cmyk = encode(Image.fromarray(noise()).convert("CMYK"), progressive=True)
+    with pytest.raises(DecodeError, match=r"over 100 scans"):
+        decode_image(cmyk[:-2] + cmyk[cmyk.rindex(b"\xff\xda") : -2] * 1000 + cmyk[-2:])
 
 
 def test_progressive_jpeg_decodes_like_a_baseline_one() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.storage import read_ranges
-from shards.format import ShardWriter, member_header, sidecar_plan_id, write_sidecar
+from shards.format import ShardWriter, sidecar_plan_id, write_sidecar
+from shards.tar_member import member_header
 
 SAMPLES = [
     ("000000-00000", b"\xff\xd8 first \xff\xd9", {"folder": "Kürbis krank", "dataset": "a"}),

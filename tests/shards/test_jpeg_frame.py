@@ -5,9 +5,17 @@ from __future__ import annotations
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from shards.jpeg_frame import IMPOSSIBLE_RUN, JpegFrame, has_impossible_run, read_frame
+from shards.jpeg_frame import (
+    IMPOSSIBLE_RUN,
+    JpegFrame,
+    count_scans,
+    has_impossible_run,
+    read_frame,
+)
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 JFIF = b"JFIF\0\1\1\0\0\1\0\1\0\0"
@@ -98,3 +106,33 @@ SOUND = {
 @pytest.mark.parametrize("what", SOUND)
 def test_such_bits_elsewhere_are_no_damage(what) -> None:
     assert not has_impossible_run(SOUND[what])
+
+
+SCAN = segment(0xDA, bytes(10))
+
+
+@pytest.mark.parametrize(
+    ("data", "scans"),
+    [
+        (jpeg(start_of_frame()), 1),
+        (jpeg(start_of_frame(), scan=b"\x12" + SCAN + b"\x34" + SCAN), 3),
+        # Stuffed bytes, restarts and fill bytes end no scan; tables between scans are no scans.
+        (jpeg(start_of_frame(), scan=b"\xff\0\xda\xff\xd0\xff\xff\xda" + bytes(12)), 2),
+        (jpeg(start_of_frame(), scan=b"\x12" + segment(0xC4, b"\xff\xda\xff\xda") + SCAN), 2),
+        # A thumbnail has a scan of its own, and so has what lies behind the picture's end.
+        (jpeg(segment(0xE1, b"Exif\0\0" + jpeg()), start_of_frame()) + jpeg(), 1),
+        (SOI + start_of_frame(), 0),
+        (b"", 0),
+    ],
+)
+def test_scans_of_the_first_picture_are_counted(data, scans) -> None:
+    assert count_scans(data, most=10) == scans
+
+
+def test_scans_are_counted_no_further_than_asked() -> None:
+    assert count_scans(jpeg(start_of_frame(), scan=SCAN * 1000), most=5) == 6
+
+
+@given(st.lists(st.sampled_from([b"\xff", b"\xda", b"\xd9", b"\0", b"\xd0", b"\1", SCAN])))
+def test_any_bytes_have_a_number_of_scans(parts) -> None:
+    assert 0 <= count_scans(SOI + b"".join(parts), most=3) <= 4
