@@ -1,195 +1,187 @@
-// The page: a picture in (dropped, pasted, chosen, photographed), the server's answer out.
-// Text from the server goes into the page as text, never as HTML.
-"use strict";
+// The page: a picture in, an answer out. Starts everything and says which part calls which.
+import { fetchPicture, openAddressForm } from "./address.js";
+import { showAnswer, showProblem, showWaiting } from "./answer_view.js";
+import { offerCamera } from "./camera.js";
+import { prepareCorrection } from "./correction.js";
+import { DeviceModel } from "./device_model.js";
+import { $, isCalm } from "./dom.js";
+import { showExamples } from "./examples.js";
+import { fetchGolden } from "./golden.js";
+import { addToHistory, showHistory } from "./history_view.js";
+import { BROWSER_MODEL, readLabels, readThresholds } from "./labels.js";
+import { keepForOffline } from "./offline.js";
+import { isPrivate, showPrivacy } from "./privacy.js";
+import { BUSY, Unanswered, answerPicture } from "./route.js";
+import { Refusal, Server, ServerAway } from "./server.js";
+import { hidePreview, showAddressPreview, showPreview } from "./preview.js";
+import { showAbout, showStatus } from "./status.js";
+import { openWaysIn } from "./ways_in.js";
 
-const $ = (id) => document.getElementById(id);
-const TOP = 5;
-const NO_PLANT = "no_plant"; // species id of pictures that show no plant
+const here = new URL("./", document.baseURI);
+const bundle = new URL("bundle/", here);
+const vendor = new URL("vendor/", here);
+
+let site; // site.json: what this page is served with
+let labels, device, server;
+let correct = null; // opens the dialog, where the server takes corrections
 let newest = 0; // only the newest picture's answer is shown
 
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
+async function fetchJson(address) {
+  const response = await fetch(address, { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${address.pathname}: ${response.status}`);
+  return response.json();
 }
 
-// Never 100 %: no model can know that.
-const percent = (p) => (p < 0.005 ? "under 1 %" : `${Math.min(99, Math.round(100 * p))} %`);
-
-function sureness(p) {
-  if (p >= 0.95) return "Very sure";
-  if (p >= 0.8) return "Fairly sure";
-  if (p >= 0.6) return "Rather sure";
-  return "A guess";
+async function start() {
+  site = await fetchJson(new URL("site.json", here));
+  const manifest = await fetchJson(new URL("model.json", bundle));
+  labels = readLabels(manifest.tree);
+  server = site.server === null ? null : new Server(new URL(site.server, here));
+  await askWhatServerTakes();
+  device = new DeviceModel(manifest, labels, readThresholds(manifest), showState);
+  addEventListener("online", showState);
+  addEventListener("offline", showState);
+  showPrivacy(Boolean(server));
+  showAbout(manifest, labels, server);
+  if (site.feedback) correct = prepareCorrection(labels, server);
+  openWaysIn(ask, askAddress);
+  openAddressForm($, askAddress);
+  $("clear").addEventListener("click", clear);
+  await Promise.all([startDevice(manifest), offerCamera(ask), showHistory(reopen)]);
 }
 
-function bar(p) {
-  const fill = element("span", "fill");
-  fill.style.width = `${100 * p}%`;
-  const made = element("span", "bar", fill);
-  made.setAttribute("aria-hidden", "true"); // the number beside it says the same
-  return made;
-}
-
-// What to show in large words for each kind of answer, and what it means.
-function words(row) {
-  switch (row.answer) {
-    case "condition":
-      return { over: row.species, title: row.condition, tone: "good" };
-    case "species":
-      return {
-        title: row.species,
-        tone: "good",
-        note: "Which plant it is seems clear, but not what it has. A picture of one leaf, " +
-          "close up and in daylight, often helps.",
-      };
-    case "not_a_plant":
-      return {
-        title: "Not a plant",
-        tone: "calm",
-        note: "There seems to be no leaf in this picture. If there is one, move closer, so that " +
-          "it fills the picture.",
-      };
-    case "unknown_species":
-      return {
-        title: "Unknown species",
-        tone: "calm",
-        note: "A plant, but none of the species that this model knows. Of those it is most like " +
-          `${row.best_guess}. What it knows is listed below.`,
-      };
-    default:
-      return {
-        title: "Not sure",
-        tone: "calm",
-        note: `The best guess is ${row.best_guess}, but that is not sure enough to count. It may ` +
-          "be a plant that this model has not learnt, or a picture that is dark or out of focus.",
-      };
-  }
-}
-
-// `again` asks about the same picture without the rejection rule.
-function showAnswer(row, again) {
-  const { over, title, note, tone } = words(row);
-  const parts = [];
-  if (over) parts.push(element("p", "over", over));
-  parts.push(element("p", "title", title));
-  const byRule = row.probability === null; // it has a score, but no probability to show
-  if (!byRule) {
-    const sure = row.answer === "not_sure" ? "Best guess" : sureness(row.probability);
-    parts.push(element("p", "sure", bar(row.probability), `${sure}, ${percent(row.probability)}`));
-  }
-  if (note) parts.push(element("p", "note", note));
-  if (byRule) {
-    const button = element("button", "button", "Answer anyway");
-    button.type = "button";
-    button.addEventListener("click", again);
-    parts.push(button);
-  }
-  $("answer").replaceChildren(element("div", tone, ...parts));
-  $("candidates").replaceChildren(...row.candidates.map(candidate));
-  const ms = Math.max(1, Math.round(row.timings.total_ms));
-  $("facts").textContent = `Answered by the server in ${ms} ms with ${row.model.file}.`;
-  $("more").hidden = byRule; // what it could be, if it were one of those, would say the contrary
-}
-
-function candidate(one) {
-  const condition = one.species_id === NO_PLANT ? "" : ` ${one.condition}`;
-  const name = element("span", "name", element("b", "", one.species), condition);
-  const number = element("span", "number", percent(one.probability));
-  return element("li", "", name, number, bar(one.probability));
-}
-
-function showError(message, whatToDo) {
-  const parts = [element("p", "title", "That did not work"), element("p", "note", message.replace(/\.?$/, "."))];
-  if (whatToDo) parts.push(element("p", "note", whatToDo));
-  $("answer").replaceChildren(element("div", "bad", ...parts));
-  $("more").hidden = true;
-}
-
-function showPreview(file) {
-  const image = $("preview");
-  if (image.src) URL.revokeObjectURL(image.src);
-  image.hidden = true;
-  $("empty").hidden = false;
-  image.onload = () => {
-    image.hidden = false;
-    $("empty").hidden = true;
-  };
-  image.src = URL.createObjectURL(file);
-}
-
-function showWaiting(waiting) {
-  $("busy").hidden = !waiting;
-  $("drop").setAttribute("aria-busy", String(waiting));
-  if (!waiting) return;
-  $("more").hidden = true;
-  $("answer").replaceChildren(element("p", "waiting", "Looking at your picture …"));
-}
-
-async function ask(file, reject = "on") {
-  const mine = ++newest;
-  showPreview(file);
-  showWaiting(true);
-  let show;
+// A server on another host than the page's says itself what it takes beside pictures.
+async function askWhatServerTakes() {
+  if (!server || server.address.href === here.href) return;
   try {
-    const form = new FormData();
-    form.append("image", file);
-    const url = `/api/predict?top=${TOP}&reject=${reject}`;
-    const response = await fetch(url, { method: "POST", body: form });
-    const row = await response.json();
-    show = response.ok
-      ? () => showAnswer(row, () => ask(file, "off"))
-      : () => showError(row.error.message, row.error.what_to_do);
+    const { feedback, urls } = await fetchJson(new URL("site.json", server.address));
+    Object.assign(site, { feedback, urls });
   } catch {
-    show = () => showError("The server did not answer.", "Is it still running? Then try again.");
+    // It is away for now: this device answers, and takes no corrections this time.
   }
-  if (mine !== newest) return;
-  showWaiting(false);
-  show();
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  $("answer").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
-function firstFile(list) {
-  if (list && list.length) ask(list[0]);
+async function startDevice(manifest) {
+  const golden = await fetchGolden(bundle, manifest);
+  if (golden) showExamples(golden, bundle, labels, (picture, label) => ask(picture, { label }));
+  if (!golden) device.isAbsent("the picture to try it on can\u2019t be fetched");
+  else if (!manifest.files[BROWSER_MODEL]) device.isAbsent("this bundle has none for browsers");
+  else if (!site.runtime) device.isAbsent("TF.js is not installed where this page comes from");
+  else if (site.model && site.model !== manifest.sha256)
+    device.isAbsent("the server has a newer one");
+  else device.load(bundle, vendor, golden[0]);
+  await device.settled;
+  await keepForOffline();
 }
 
-for (const id of ["choose", "camera"]) {
-  $(id).addEventListener("change", (event) => {
-    firstFile(event.target.files);
-    event.target.value = ""; // so that choosing the same file again asks again
-  });
-}
+const showState = () => showStatus(device, server);
 
-// The whole window takes a drop: beside the frame, the browser would leave the page.
-let inside = 0; // dragenter and dragleave fire for every element passed
-const mark = (by) => {
-  inside = by === 0 ? 0 : inside + by;
-  $("drop").classList.toggle("over", inside > 0);
-};
-addEventListener("dragenter", () => mark(1));
-addEventListener("dragleave", () => mark(-1));
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  mark(0);
-  firstFile(event.dataTransfer.files);
-});
-addEventListener("paste", (event) => firstFile(event.clipboardData.files));
-
-async function showModel() {
-  const response = await fetch("/api/model");
-  if (!response.ok) return;
-  const model = await response.json();
-  const plants = model.species.filter((one) => one.species_id !== NO_PLANT);
-  const conditions = plants.reduce((sum, one) => sum + one.conditions.length, 0);
-  $("about").textContent =
-    `Model ${model.name}: ${plants.length} plants, ${conditions} conditions.`;
-  $("species").replaceChildren(
-    ...plants.map((one) => element("li", "", `${one.name} `, element("i", "", one.scientific))),
+// `label` says what an example shows; `sendIt` sends it this once, whatever the switch says.
+async function ask(picture, { label = null, reject = true, sendIt = false } = {}) {
+  const mine = begin("Looking at your picture \u2026");
+  showPreview(picture);
+  const keepHere = isPrivate() && !sendIt;
+  const context = { device, server, isPrivate: keepHere, reject };
+  const show = await outcome(
+    async () => {
+      const { row, why } = await answerPicture(picture, context);
+      const entry = { picture, row, why, label };
+      addToHistory(picture, entry, reopen); // beside the answer: a large picture takes a while
+      return () => present(entry);
+    },
+    () => ask(picture, { label, reject, sendIt }),
   );
-  $("known").hidden = false;
+  end(mine, show);
 }
 
-showModel().catch(() => {}); // the page works without it
+async function askAddress(address) {
+  const mine = begin("Fetching the picture \u2026");
+  const again = () => askAddress(address);
+  const picture = await fetchPicture(address);
+  if (mine !== newest) return;
+  if (picture) return ask(picture);
+  const show = await outcome(async () => {
+    if (!site.urls || isPrivate()) throw unreadable();
+    showAddressPreview(address);
+    const row = await server.predictAddress(address, true);
+    return () => present({ picture: null, row, why: "alone", label: null });
+  }, again);
+  end(mine, show);
+}
+
+const unreadable = () =>
+  new Unanswered(
+    "That address gives this page no picture: there is none, or its site lets no other page read it.",
+    "Save the picture and choose the file, or copy the picture itself and paste it here.",
+  );
+
+// What to show after `work`, an answer or a problem; bugs are left to raise.
+async function outcome(work, again) {
+  try {
+    return await work();
+  } catch (error) {
+    const retry = { text: "Try again", act: again };
+    if (error instanceof ServerAway) {
+      return () => showProblem("The server can\u2019t be reached", "Is the network there?", retry);
+    }
+    if (error instanceof Refusal || error instanceof Unanswered) {
+      const helps = error.helps || BUSY.includes(error.code);
+      return () => showProblem(error.message, error.whatToDo, helps ? retry : null);
+    }
+    showProblem("This page has a fault", String(error.message), null);
+    throw error;
+  }
+}
+
+function begin(text) {
+  $("busy").hidden = false;
+  $("frame").setAttribute("aria-busy", "true");
+  $("welcome").hidden = true;
+  showWaiting(text);
+  return ++newest;
+}
+
+function end(mine, show) {
+  if (mine !== newest) return;
+  $("busy").hidden = true;
+  $("frame").setAttribute("aria-busy", "false");
+  show();
+  // On a phone the answer is below the picture.
+  $("answer").scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
+}
+
+function present(entry) {
+  const { picture, row, why, label } = entry;
+  const actions = [];
+  const offer = (text, how) => actions.push({ text, act: () => ask(picture, { label, ...how }) });
+  if (picture && row.answer.probability === null) offer("Answer anyway", { reject: false });
+  if (picture && why === "kept") offer("Ask the server this once", { sendIt: true });
+  if (picture && (why === "offline" || why === "busy")) offer("Try again", {});
+  if (correct)
+    actions.push({ text: "Not right? Correct it", act: () => correct(entry, isPrivate()) });
+  showAnswer(row, why, labels, { label, actions });
+}
+
+// A picture of the history, with the answer it had.
+function reopen(entry) {
+  const mine = begin("");
+  showPreview(entry.picture);
+  end(mine, () => present(entry));
+  $("picture").scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
+}
+
+function clear() {
+  newest++;
+  hidePreview();
+  $("busy").hidden = true;
+  $("answer").replaceChildren();
+  $("more").hidden = true;
+  $("welcome").hidden = false;
+  $("choose").focus();
+}
+
+start().catch((error) => {
+  showProblem("This page could not start", `${error.message}. Load it again.`, null);
+  $("welcome").hidden = true;
+  throw error;
+});

@@ -1,0 +1,134 @@
+// An answer in words. In: a row. Out: what to show large, what it means, how sure, who answered.
+
+// Never 100 %: no model can know that.
+export const percent = (p) =>
+  p < 0.005 ? "under 1\u00A0%" : `${Math.min(99, Math.round(100 * p))}\u00A0%`;
+
+export function sureness(p) {
+  if (p >= 0.95) return "Very sure";
+  if (p >= 0.8) return "Fairly sure";
+  if (p >= 0.6) return "Rather sure";
+  return "A guess";
+}
+
+const CAUSES = {
+  abiotic: "Weather, soil or care",
+  alga: "Caused by an alga",
+  bacterium: "Caused by bacteria",
+  fungus: "Caused by a fungus",
+  nematode: "Caused by nematodes",
+  nutrition: "Lack of nutrients",
+  oomycete: "Caused by an oomycete",
+  parasitic_plant: "Caused by another plant",
+  phytoplasma: "Caused by a phytoplasma",
+  pest: "Caused by animals",
+  viroid: "Caused by a viroid",
+  virus: "Caused by a virus",
+}; // catalog/names/conditions.tsv
+
+// -> { tone, over, latin, title, chip, note }, all but tone and title perhaps missing. `labels` are
+// the bundle's.
+export function words(row, labels) {
+  const { rank, species, species_id, condition, condition_id } = row.answer;
+  const [guess] = row.species;
+  switch (rank) {
+    case "condition": {
+      const own = labels.classes.find(
+        (one) => one.species_id === species_id && one.condition_id === condition_id,
+      );
+      const healthy = condition_id === "healthy";
+      return {
+        tone: healthy ? "well" : "ill",
+        over: species,
+        latin: guess.scientific,
+        title: condition,
+        chip: CAUSES[own?.cause],
+      };
+    }
+    case "species":
+      return {
+        tone: "well",
+        latin: guess.scientific,
+        title: species,
+        note:
+          "Which plant it is seems clear, but not what it has. A picture of one leaf, close up and " +
+          "in daylight, often helps.",
+      };
+    case "not_a_plant":
+      return {
+        tone: "calm",
+        title: "Not a plant",
+        note:
+          "There seems to be no leaf in this picture. If there is one, move closer, so that it " +
+          "fills the picture.",
+      };
+    case "unknown_species":
+      return {
+        tone: "calm",
+        title: "Unknown species",
+        note:
+          "A plant, but none of the species that this model knows. Of those it is most like " +
+          `${guess.species}. What it knows is listed below.`,
+      };
+    default:
+      return {
+        tone: "unsure",
+        title: "Not sure",
+        note:
+          `The best guess is ${guess.species}, but that is not sure enough to count. It may be a ` +
+          "plant that this model has not learnt, or a picture that is dark or out of focus.",
+      };
+  }
+}
+
+// In one line, for a list of pictures.
+export function inShort({ answer }) {
+  const { rank, species, condition } = answer;
+  if (rank === "condition") return [condition, species];
+  if (rank === "species") return [species, "What it has is not clear"];
+  const titles = {
+    not_a_plant: "Not a plant",
+    unknown_species: "Unknown species",
+    not_sure: "Not sure",
+  };
+  return [titles[rank], ""];
+}
+
+// What it could be beside the answer: up to `count` of {over, name, probability}, and a heading.
+export function others(row, count = 2) {
+  const { rank, species_id, condition_id } = row.answer;
+  if (rank === "not_a_plant") return null;
+  if (rank === "unknown_species") return null;
+  const named = ({ species, condition, probability }) => ({
+    over: species,
+    name: condition,
+    probability,
+  });
+  if (rank === "species") {
+    const own = row.conditions.filter((one) => one.species_id === species_id);
+    const said = own.filter((one) => one.condition_id !== "unknown").slice(0, count);
+    return said.length ? { heading: "What it could have", list: said.map(named) } : null;
+  }
+  const isAnswer = (one) => one.species_id === species_id && one.condition_id === condition_id;
+  const list = row.conditions.filter((one) => !isAnswer(one));
+  const shown = rank === "not_sure" ? count + 1 : count;
+  const heading = rank === "not_sure" ? "What it could be" : "The next likeliest";
+  return { heading, list: list.slice(0, shown).map(named) };
+}
+
+const WHY = {
+  sure: "Answered on this device",
+  turned: "This device was not sure, so the server answered",
+  alone: "Answered by the server",
+  kept: "Looked at on this device and kept here",
+  offline: "Looked at on this device; the server can\u2019t be reached",
+  busy: "Looked at on this device; the server is busy",
+  no_server: "Looked at on this device",
+};
+
+// Who answered, and how long it took.
+export function whoAnswered(row, why) {
+  const ms = Math.max(1, Math.round(row.timings.total_ms));
+  const time = ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return `${WHY[why]}, in ${time}.`;
+}
