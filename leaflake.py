@@ -11,6 +11,10 @@ import importlib
 import os
 import sys
 
+# ONNX Runtime's packages report every session to their makers, on Linux since 1.29: hashes of
+# models, a number of the machine. It looks here when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 COMMANDS = {
     "ingest": ("ingest.ingest_cli", "flat folders of pictures -> shards and catalog"),
     "group": ("ingest.group_cli", "find the shots of one leaf by appearance"),
@@ -25,7 +29,9 @@ COMMANDS = {
     "export": ("export.export_cli", "a run -> a release bundle, checked in every runtime"),
     "verify": ("export.verify_cli", "is a bundle whole, and does it answer here as it should?"),
     "serve": ("serve.serve_cli", "a bundle -> HTTP server and page"),
+    "export-site": ("serve.export_site_cli", "a bundle -> its page, for any static host"),
     "classify": ("serve.classify_cli", "pictures -> species and condition, on the command line"),
+    "inbox": ("ingest.inbox_cli", "corrections that people sent: look at them, or forget one"),
     "draw": ("ingest.draw_cli", "draw leaf pictures, for trying Leaflake without data"),
 }
 
@@ -59,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def overview() -> str:
     """The text of `leaflake --help`."""
-    commands = [f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()]
+    commands = [f"  {name:<11} {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: leaflake COMMAND ...",
@@ -82,10 +88,11 @@ def run(name: str, argv: list[str]) -> int:
         description=summary[0].upper() + summary[1:] + ".",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    getattr(module, f"add_{name}")(parser)
+    function = name.replace("-", "_")
+    getattr(module, f"add_{function}")(parser)
     args = parser.parse_args(argv)
     try:
-        return int(getattr(module, f"run_{name}")(args))
+        return int(getattr(module, f"run_{function}")(args))
     except UsageError as error:
         print(f"leaflake {name}: {error}", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
 """Pictures in, one row a picture out: answered here with a bundle, or by a running server.
 
 Both give the same row for the same picture. A picture that cannot be answered is a row too, with
-`"answer": "error"` and a reason.
+the rank "error" and a reason.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaflake import UsageError
+from serve.refusals import refuse_picture
 from shards.decode import MAX_IMAGE_BYTES, REASONS, DecodeError
 
 if TYPE_CHECKING:
+    from serve.answer import Question
     from serve.model import Model
 
 STANDARD_INPUT = "-"
@@ -32,17 +34,23 @@ SERVER_TIMEOUT_S = 60.0
 BUSY_TRIES = 10
 """How often a picture is sent to a server that is full, before that counts as its answer."""
 
+NAME_ANOTHER = "Name a JPEG, PNG or WebP file."
+
+NODE_KEYS = ("rank", "species_id", "species", "condition_id", "condition", "probability")
+"""The keys of `answer` in every row."""
+
 Row = dict[str, Any]
 Answerer = Callable[[bytes], Row]
 """Encoded bytes -> the answer of serve/answer.py; raises PictureError."""
 
 
 class PictureError(Exception):
-    """This picture has no answer; the next one may have. `reason` is a word for programs."""
+    """This picture has no answer; the next one may have. `code` is a word for programs."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, code: str, message: str, what_to_do: str) -> None:
         super().__init__(message)
-        self.reason = reason
+        self.code = code
+        self.what_to_do = what_to_do
 
 
 def find_pictures(paths: list[Path]) -> list[Path]:
@@ -75,13 +83,14 @@ def classify(path: Path, answer: Answerer) -> Row:
     except PictureError as error:
         return {
             "image": str(path),
-            "answer": "error",
-            "species": None,
-            "condition": None,
-            "probability": None,
-            "candidates": [],
-            "reason": error.reason,
-            "message": str(error),
+            "answer": {**dict.fromkeys(NODE_KEYS), "rank": "error"},
+            "species": [],
+            "conditions": [],
+            "error": {
+                "code": error.code,
+                "message": str(error),
+                "what_to_do": error.what_to_do,
+            },
         }
     return {"image": str(path), **row}
 
@@ -95,43 +104,52 @@ def read_picture(path: Path) -> bytes:
         if not path.exists() or path.is_file():
             with path.open("rb") as file:
                 return file.read(MAX_IMAGE_BYTES + 1)
-        raise PictureError("unreadable", "not a regular file")  # reading a pipe may never end
+        raise PictureError(  # reading a pipe may never end
+            "unreadable", "not a regular file", NAME_ANOTHER
+        )
     except FileNotFoundError:
-        raise PictureError("missing", "there is no such file") from None
+        raise PictureError("missing", "there is no such file", NAME_ANOTHER) from None
     except OSError as error:
-        raise PictureError("unreadable", error.strerror or REASONS["unreadable"]) from None
+        message = error.strerror or REASONS["unreadable"]
+        raise PictureError("unreadable", message, NAME_ANOTHER) from None
 
 
-def local_answerer(model: Model, top: int, *, reject: bool = True) -> Answerer:
-    """Answer in this process, with the model of a bundle; without its rejection rule if asked."""
+def local_answerer(model: Model, question: Question) -> Answerer:
+    """Answer in this process, with the model of a bundle."""
 
     def answer(data: bytes) -> Row:
         try:
-            return model.answer(model.decode(data), top, reject=reject)
+            return model.answer(model.decode(data), question)
         except DecodeError as error:
-            raise PictureError(error.reason, str(error)) from None
+            raise no_picture(error) from None
 
     return answer
 
 
-def server_answerer(server: str, top: int, *, reject: bool = True) -> Answerer:
+def server_answerer(server: str, question: Question) -> Answerer:
     """Answer by uploading to a running `leaflake serve`, as `local_answerer` does."""
     parts = urllib.parse.urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f'--server "{server}": expected a URL such as http://127.0.0.1:8000/.')
-    url = f"{server.rstrip('/')}/api/predict?top={top}{'' if reject else '&reject=off'}"
+    url = f"{server.rstrip('/')}/api/predict?top={question.top}"
+    url += "" if question.reject else "&reject=off"
     # A proxy set up for the internet cannot reach a server on this machine.
     proxies = urllib.request.ProxyHandler({} if _is_loopback(parts.hostname) else None)
     opener = urllib.request.build_opener(proxies)
 
     def answer(data: bytes) -> Row:
         if not data or len(data) > MAX_IMAGE_BYTES:  # not worth sending: say what a server would
-            error = DecodeError("too_large" if data else "empty")
-            raise PictureError(error.reason, str(error))
+            raise no_picture(DecodeError("too_large" if data else "empty"))
         row = _post(opener, url, data)
         return {key: value for key, value in row.items() if key not in SERVER_KEYS}
 
     return answer
+
+
+def no_picture(error: DecodeError) -> PictureError:
+    """What the decoder found wrong, in the words of the server."""
+    refusal = refuse_picture(error)
+    return PictureError(refusal.code, refusal.message, refusal.what_to_do)
 
 
 SERVER_KEYS = ("source", "request_id", "timings")
@@ -164,14 +182,15 @@ def _post(opener: urllib.request.OpenerDirector, url: str, data: bytes) -> Row:
                 f"{url}: no answer ({reason}). Start one with `leaflake serve BUNDLE`, "
                 "or leave out --server to answer here."
             ) from None
-    raise PictureError("busy", f"the server was full {BUSY_TRIES} times")
+    raise PictureError("busy", f"the server was full {BUSY_TRIES} times", "Try again later.")
 
 
 def _refusal(url: str, status: int, body: bytes) -> Exception:
     """A picture's own fault is a row; anything else means that `url` is the wrong place."""
     error = _object(url, body).get("error")
     if isinstance(error, dict) and error.get("code") in (*REASONS, "too_slow", "internal"):
-        return PictureError(str(error["code"]), str(error.get("message")).rstrip("."))
+        message = str(error.get("message")).rstrip(".")
+        return PictureError(str(error["code"]), message, str(error.get("what_to_do")))
     return UsageError(f"{url}: HTTP {status}, so no Leaflake of this version answers there.")
 
 

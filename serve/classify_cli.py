@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaflake import UsageError
+from leaflake import UsageError, run
 
 if TYPE_CHECKING:
     from serve.classify import Answerer
@@ -22,6 +25,7 @@ PROGRESS_FROM = 20
 EXAMPLE = """example:
   leaflake classify --image leaf.jpg
   leaflake classify --bundle demo/bundle --image photographs/ --json
+  leaflake classify --image photographs/ --csv > answers.csv
   cat leaf.jpg | leaflake classify --server http://127.0.0.1:8000/
 
 exit status: 0 all answered; 1 some pictures could not be used, each has its reason in the output;
@@ -57,7 +61,9 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
         help='never say "not a plant" or "unknown species" by the rejection rule',
     )
     parser.add_argument("--verbose", action="store_true", help="list the candidates too")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line")
+    form.add_argument("--csv", action="store_true", help="a table with a header")
 
 
 def top(text: str) -> int:
@@ -66,6 +72,11 @@ def top(text: str) -> int:
     if not 1 <= value <= 50:
         raise argparse.ArgumentTypeError(f"{value} is not a number from 1 to 50")
     return value
+
+
+def main() -> int:
+    """The console command `classify`."""
+    return run("classify", sys.argv[1:])
 
 
 def run_classify(args: argparse.Namespace) -> int:
@@ -79,16 +90,30 @@ def run_classify(args: argparse.Namespace) -> int:
     # A single file that was named is what the caller wants to know: there, a bad one is wrong use.
     single = len(paths) == 1 and named == paths
     answer = open_answerer(args)
+    show = formatter(args)
+    # A name of a file may hold bytes that are no letters.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     num_errors = 0
     bar = tqdm(paths, unit="picture", file=sys.stderr, disable=len(paths) < PROGRESS_FROM)
     for path in bar:
         row = classify(path, answer)
-        if row["answer"] == "error" and single:
-            raise UsageError(f"{path}: {row['message']}. Name a JPEG, PNG or WebP file.")
-        num_errors += row["answer"] == "error"
-        text = json.dumps(row, ensure_ascii=False) if args.json else describe(row, args.verbose)
-        tqdm.write(text, file=sys.stdout)  # lifts the bar first where both share a terminal
+        if "error" in row and single:
+            raise UsageError(f"{path}: {row['error']['message']}. Name a JPEG, PNG or WebP file.")
+        num_errors += "error" in row
+        tqdm.write(show(row), file=sys.stdout)  # lifts the bar first where both share a terminal
     return 1 if num_errors else 0
+
+
+def formatter(args: argparse.Namespace) -> Callable[[dict[str, Any]], str]:
+    """How a row is written."""
+    from serve.classify_csv import CsvLines
+
+    if args.csv:
+        return CsvLines()
+    if args.json:
+        return partial(json.dumps, ensure_ascii=False)
+    return partial(describe, verbose=args.verbose)
 
 
 def standard_input() -> Path:
@@ -104,13 +129,15 @@ def standard_input() -> Path:
 
 def open_answerer(args: argparse.Namespace) -> Answerer:
     """The server if one was named, else the bundle."""
+    from serve.answer import Question
     from serve.classify import local_answerer, server_answerer
 
+    question = Question(args.top, args.reject)
     if args.server is not None:
-        return server_answerer(args.server, args.top, reject=args.reject)
+        return server_answerer(args.server, question)
     from serve.model import Model  # here, so that asking a server needs no ONNX Runtime
 
-    return local_answerer(Model.load(find_bundle(args.bundle)), args.top, reject=args.reject)
+    return local_answerer(Model.load(find_bundle(args.bundle)), question)
 
 
 def find_bundle(named: Path | None) -> Path:
@@ -133,31 +160,32 @@ def describe(row: dict[str, Any], verbose: bool) -> str:
     if verbose:
         lines += [
             f"  {100 * each['probability']:5.1f} %  {each['species']}, {each['condition']}"
-            for each in row["candidates"]
+            for each in row["conditions"]
         ]
     return "\n".join(lines)
 
 
 def say(row: dict[str, Any]) -> str:
     """The answer in words."""
-    kind = row["answer"]
-    if kind == "error":
-        return f"error: {row['message']}"
-    if kind == "unknown_species":
+    if "error" in row:
+        return f"error: {row['error']['message']}"
+    answer, guess = row["answer"], row["species"][0]["species"]
+    rank = answer["rank"]
+    if rank == "unknown_species":
         return (
             "unknown species (a plant, but none of the species that this model knows; most like "
-            f"{row['best_guess']})"
+            f"{guess})"
         )
-    if row["probability"] is None:
+    if answer["probability"] is None:
         return "not a plant"
-    sure = percent(row["probability"])
-    if kind == "condition":
-        return f"{row['species']}, {row['condition']} ({sure})"
-    if kind == "species":
-        return f"{row['species']}, condition not sure ({sure})"
-    if kind == "not_a_plant":
+    sure = percent(answer["probability"])
+    if rank == "condition":
+        return f"{answer['species']}, {answer['condition']} ({sure})"
+    if rank == "species":
+        return f"{answer['species']}, condition not sure ({sure})"
+    if rank == "not_a_plant":
         return f"not a plant ({sure})"
-    return f"not sure (best guess {row['best_guess']}, {sure})"
+    return f"not sure (best guess {guess}, {sure})"
 
 
 def percent(probability: float) -> str:

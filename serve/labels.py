@@ -45,6 +45,9 @@ class Labels:
     species_names: tuple[str, ...]
     """(S,), for people."""
 
+    scientific_names: tuple[str, ...]
+    """(S,), in Latin; empty for what is no plant."""
+
     classes: tuple[Label, ...]
     """(C,), species by species."""
 
@@ -60,6 +63,7 @@ class Labels:
         return cls(
             tuple(one["species_id"] for one in species),
             tuple(one["name"] for one in species),
+            tuple(one["scientific"] for one in species),
             tuple(classes),
         )
 

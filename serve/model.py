@@ -5,7 +5,8 @@ The graph does resize and normalisation itself, so nothing here touches a pixel 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 
 from export.manifest import MANIFEST_NAME, REJECTIONS, Manifest, read_manifest
 from leaflake import UsageError
-from serve.answer import DEFAULT_TOP, Prediction, answer_json
+from serve.answer import Prediction, Question
+from serve.combine import answer_pictures
 from serve.labels import Labels, Thresholds
+from serve.shrink import shrink
 from shards.decode import decode_reduced, read_header
 
 INPUT = "image"
@@ -32,6 +35,9 @@ class Model:
     """One ONNX file of a verified bundle. `run` may be called from several threads."""
 
     manifest: Manifest
+
+    folder: Path
+    """Of the bundle, with every link followed: where it lay when it was verified."""
 
     file: str
     """The file of the bundle that answers, such as `server.fp32.onnx`."""
@@ -52,16 +58,27 @@ class Model:
         `threads` is for one picture; None leaves the choice to ONNX Runtime. Raises UsageError
         with the name of the file if anything in the folder does not fit together.
         """
-        manifest = read_manifest(bundle)
-        chosen = _choose_file(bundle, manifest, file)
-        labels, thresholds, reduce_to = _read_fields(bundle, manifest)
-        session = _open_session(bundle / chosen, threads)
-        model = cls(manifest, chosen, labels, thresholds, reduce_to, session)
-        _check_graph(bundle / chosen, model)
+        # A link may be turned to another bundle while this one is read.
+        folder = bundle.resolve()
+        manifest = read_manifest(folder)
+        chosen = _choose_file(folder, manifest, file)
+        labels, thresholds, reduce_to = _read_fields(folder, manifest)
+        session = _open_session(folder / chosen, threads, spinning=True)
+        model = cls(manifest, folder, chosen, labels, thresholds, reduce_to, session)
+        _check_graph(folder / chosen, model)
         return model
 
+    def with_threads(self, threads: int, *, spinning: bool) -> Model:
+        """The same model in a session of its own, with so many threads for one picture.
+
+        `spinning`: they wait for their next piece of work without sleeping. That makes one picture
+        quicker and whatever else runs on these cores slower.
+        """
+        session = _open_session(self.folder / self.file, threads, spinning=spinning)
+        return replace(self, session=session)
+
     def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """Upright RGB uint8 (H, W, 3) of an encoded picture, a large JPEG reduced; DecodeError.
+        """Upright RGB uint8 (H, W, 3) of an encoded picture, a large one reduced; DecodeError.
 
         The network sees a square of a quarter of `reduce_to`, so that what the decoder averages
         away is far below what the graph's resize would. A probability changed by at most 0.004 on
@@ -69,7 +86,7 @@ class Model:
         73 ms so), and by at most 0.012 on 24 leaves enlarged to 2,100 and 3,000 with grain; no
         likeliest class changed. (EfficientNet-Lite0 at 256 pixels, 2026-11-22.)
         """
-        return decode_reduced(data, read_header(data), self.reduce_to)
+        return shrink(decode_reduced(data, read_header(data), self.reduce_to), self.reduce_to)
 
     def run(self, image: NDArray[np.uint8]) -> Prediction:
         """Probabilities and scores for one upright RGB uint8 (H, W, 3) of any size."""
@@ -77,15 +94,26 @@ class Model:
         species, joint, rejection = (
             one.astype(np.float64) for one in self.session.run(OUTPUTS, {INPUT: image})
         )
-        return Prediction(np.exp(species), np.exp(joint), rejection)
+        # A sum of float32 may be over one by its last digit, and no probability is.
+        return Prediction(np.exp(np.minimum(species, 0)), np.exp(np.minimum(joint, 0)), rejection)
 
-    def answer(
-        self, image: NDArray[np.uint8], top: int = DEFAULT_TOP, *, reject: bool = True
-    ) -> dict[str, Any]:
-        """`run`, then `answer_json`: what the server sends and the command line prints."""
-        about = {"name": self.manifest.name, "file": self.file}
-        said = self.run(image)
-        return answer_json(said, self.labels, self.thresholds, about, top, reject=reject)
+    def answer(self, image: NDArray[np.uint8], question: Question) -> dict[str, Any]:
+        """`run`, then `row`: what the server sends and the command line prints."""
+        return self.row([self.run(image)], question)
+
+    def row(self, predictions: Sequence[Prediction], question: Question) -> dict[str, Any]:
+        """The answer to one picture, or to several of one plant, in the one shape of answers."""
+        about = self.about()
+        return answer_pictures(predictions, self.labels, self.thresholds, about, question)
+
+    def about(self) -> dict[str, str]:
+        """Which model this is, as every answer says it."""
+        return {
+            "name": self.manifest.name,
+            "version": self.manifest.created,
+            "sha256": self.manifest.sha256,
+            "file": self.file,
+        }
 
 
 def _choose_file(bundle: Path, manifest: Manifest, file: str | None) -> str:
@@ -111,9 +139,10 @@ def _read_fields(bundle: Path, manifest: Manifest) -> tuple[Labels, Thresholds, 
         ) from None
 
 
-def _open_session(path: Path, threads: int | None) -> ort.InferenceSession:
+def _open_session(path: Path, threads: int | None, *, spinning: bool) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     if threads is not None:
         options.intra_op_num_threads = threads
     try:

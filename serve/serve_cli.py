@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from leaflake import UsageError
-
-if TYPE_CHECKING:
-    from aiohttp import web
-
-    from serve.model import Model
-
-DRAIN_S = 35.0
-"""How long a stop waits for pictures already taken: an upload may take 30 s, then its answer."""
 
 EXAMPLE = """example:
   leaflake serve demo/bundle
   curl -F image=@leaf.jpg http://127.0.0.1:8000/api/predict
 
-stops on Ctrl+C or SIGTERM, after answering what it took."""
+stops on Ctrl+C or SIGTERM, after answering what it took. On SIGHUP, or when the bundle or a link to
+it changes, it takes the new bundle over without losing a request; a bad one it refuses."""
 
 
 def add_serve(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +29,48 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--file", help="model of the bundle, such as server.int8.onnx")
     parser.add_argument(
+        "--workers",
+        type=count,
+        default=1,
+        metavar="N",
+        help="processes that share the port and the cores (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=count,
+        metavar="N",
+        help="pictures that may wait in a process, before others get 503 (default: as many as it "
+        "answers in 0.8 s)",
+    )
+    parser.add_argument(
         "--idle-stop-s", type=positive, metavar="N", help="end after N seconds without a request"
+    )
+    add_options(parser.add_argument_group("who may do what"))
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """The arguments that become an Options; all of these are off without being asked for."""
+    group.add_argument(
+        "--cors",
+        type=origin,
+        nargs="+",
+        default=[],
+        metavar="ORIGIN",
+        help="other sites whose pages may ask, such as https://garden.example; * is every one",
+    )
+    group.add_argument(
+        "--rate", type=count, metavar="N", help="requests a minute that one address may send"
+    )
+    group.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help='fetch the picture where a request is {"url": ...}, from public addresses alone',
+    )
+    group.add_argument(
+        "--inbox",
+        type=Path,
+        metavar="LAKE",
+        help="take corrections, and the pictures whose senders consent, into LAKE/inbox",
     )
 
 
@@ -47,6 +82,14 @@ def port(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a number from 1 on")
+    return value
+
+
 def positive(text: str) -> float:
     """A number of seconds over 0, for argparse."""
     value = float(text)
@@ -55,69 +98,52 @@ def positive(text: str) -> float:
     return value
 
 
+def origin(text: str) -> str:
+    """An origin as browsers send it (RFC 6454, 6.2), or `*`; for argparse."""
+    parts = urllib.parse.urlsplit(text)
+    whole = f"{parts.scheme}://{parts.netloc}"
+    if text != "*" and (parts.scheme not in ("http", "https") or whole != text or "@" in text):
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is not an origin; expected one such as https://garden.example, or *'
+        )
+    return text
+
+
 def run_serve(args: argparse.Namespace) -> int:
-    """Load the bundle, serve it, return 0 after a stop."""
+    """Serve the bundle, return 0 after a stop."""
+    if args.workers > 1 and args.idle_stop_s is not None:
+        raise UsageError(
+            "--idle-stop-s is for a server of one process, as no worker knows of the others' "
+            "requests. Leave out one of --idle-stop-s and --workers. Nothing was started."
+        )
+    if args.workers > 1 and not hasattr(os, "fork"):
+        raise UsageError("--workers needs a system with fork, such as Linux or macOS.")
+    # Nothing here multiplies matrices but ONNX Runtime, and numpy would start a thread a core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import asyncio
     import logging
 
-    from serve.model import Model
+    from serve.options import Options
+    from serve.settings import Settings
+    from serve.speed import count_cores
+    from serve.upload import Limits
 
     # Standard output has the one line that says where; logs go to standard error.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    model = Model.load(args.bundle, args.file)
-    return asyncio.run(serve(model, args.host, args.port, args.idle_stop_s))
+    settings = Settings(
+        args.bundle,
+        file=args.file,
+        host=args.host,
+        port=args.port,
+        idle_stop_s=args.idle_stop_s,
+        limits=Limits(queue=args.queue),
+        options=Options(tuple(args.cors), args.rate, args.allow_urls, args.inbox),
+    )
+    if args.workers > 1:
+        from serve.workers import run_workers
 
+        return run_workers(settings, args.workers)
+    from serve.run import serve
 
-async def serve(model: Model, host: str, port: int, idle_stop_s: float | None) -> int:
-    """Listen, say where, wait for the end, finish what was taken."""
-    import asyncio
-    import signal
-
-    from aiohttp import web
-
-    from serve.app import ACTIVITY, create_app
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    app = create_app(model)
-    # No access log of aiohttp's: it has the sender's address in it, and app.py writes a line.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await listen(runner, host, port)
-        print(f"Leaflake serves {model.manifest.name} at {url(runner)}", flush=True)
-        waits: list[asyncio.Task[Any]] = [loop.create_task(stop.wait())]
-        if idle_stop_s is not None:
-            waits.append(loop.create_task(app[ACTIVITY].wait_idle(idle_stop_s)))
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        # Stop listening, then wait: aiohttp's own cleanup reads no more of an upload that has
-        # begun, and would make its sender wait for nothing.
-        for site in list(runner.sites):
-            await site.stop()
-        await app[ACTIVITY].wait_done(DRAIN_S)
-    finally:
-        await runner.cleanup()
+    asyncio.run(serve(settings, count_cores()))
     return 0
-
-
-async def listen(runner: web.AppRunner, host: str, port: int) -> None:
-    """Open the port; UsageError if it cannot be had."""
-    from aiohttp import web
-
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}. "
-            "Stop what uses it, or name another with --port (0: any that is free) or --host."
-        ) from None
-
-
-def url(runner: web.AppRunner) -> str:
-    """Where the first socket listens."""
-    host, port = runner.addresses[0][:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,35 +1,28 @@
 """One upload: its limits, reading it within them, and every refusal that it can meet.
 
-In: a request. Out: the encoded bytes of one picture, or an `ApiError`.
+In: a request. Out: the encoded bytes of its pictures, or an `ApiError`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
-from shards.decode import MAX_IMAGE_BYTES, DecodeError
+from serve.form import split_form
+from serve.refusals import WHAT_TO_DO, ApiError
+from shards.decode import MAX_IMAGE_BYTES
 
-MULTIPART_OVERHEAD_BYTES = 64 * 2**10
-"""Boundaries, part headers and small fields beside the picture."""
+FORM_OVERHEAD_BYTES = 64 * 2**10
+"""Boundaries and the heads of fields."""
 
 CHUNK_BYTES = 64 * 2**10
 """How much of a body is read before its size is looked at again."""
 
-UNPROCESSABLE = {"too_large": 413, "empty": 400, "not_an_image": 415, "unsupported": 415}
-"""HTTP status for a reason of shards/decode.py; every other one is 422: a picture, but damaged."""
-
-WHAT_TO_DO = {
-    "empty": "Send the bytes of a picture.",
-    "too_large": "Send a smaller picture; 2000 pixels on the long side are plenty.",
-    "not_an_image": "Send a photograph as JPEG, PNG or WebP.",
-    "unsupported": "Save the picture as JPEG, PNG or WebP and send that.",
-    "animated": "Send one still picture.",
-    "too_small": "Send a larger picture of the leaf.",
-}
-"""For the reasons that are not listed, the file itself is damaged."""
+Hold = Callable[[int], None]
+"""Told of bytes as they arrive, before they are kept; raises ApiError where there is no room."""
 
 
 @dataclass(frozen=True)
@@ -37,52 +30,37 @@ class Limits:
     """What one server takes on. Each protects memory or the people waiting."""
 
     image_bytes: int = MAX_IMAGE_BYTES
-    """The decoder's own limit, so that nothing is uploaded that it would refuse."""
+    """The decoder's own limit, so that nothing is uploaded that it would refuse. Several pictures
+    in one request share it."""
 
-    requests: int = 16
-    """Pictures being uploaded, waiting or answered; the next one gets 503. At most this many
-    bodies are in memory, 16 x 32 MiB."""
+    pictures: int = 8
+    """Of one plant, in one request. More say little more, and everybody else waits for them."""
 
-    workers: int = 2
-    """Threads that decode and infer: one picture decodes while another is in the graph. Each may
-    hold one decoded picture of up to 300 MB."""
+    queue: int | None = None
+    """Pictures waiting or being answered; whoever comes then gets 503. None: as many as are
+    answered in serve/pace.py's QUEUE_S."""
+
+    uploads: int = 256
+    """Requests whose body is still arriving. More than `queue`, so that slow senders do not keep
+    quick ones out."""
+
+    held_bytes: int = 512 * 2**20
+    """Of all bodies in memory together, arriving or waiting."""
 
     upload_s: float = 30.0
     """A body that takes longer is given up: 32 MiB in 30 s is 9 Mbit/s, and a phone's 3 MB
     photograph has time at 1 Mbit/s."""
 
 
-class ApiError(Exception):
-    """A refusal: HTTP status, a code for programs, a message and what to do for people."""
-
-    def __init__(
-        self, status: int, code: str, message: str, what_to_do: str, **headers: str
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.what_to_do = what_to_do
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def refuse_picture(error: DecodeError) -> ApiError:
-    """What the decoder found wrong, as an HTTP error with the decoder's reason and words."""
-    what_to_do = WHAT_TO_DO.get(error.reason, "Send it again, or take another picture.")
-    status = UNPROCESSABLE.get(error.reason, 422)
-    return ApiError(status, error.reason, str(error), what_to_do)
-
-
-async def read_upload(request: web.Request, limits: Limits) -> bytes:
-    """The picture's bytes, out of either kind of body, within the limits on size and time."""
-    multipart = request.content_type.startswith("multipart/")
-    body_bytes = limits.image_bytes + (MULTIPART_OVERHEAD_BYTES if multipart else 0)
-    if (request.content_length or 0) > body_bytes:
-        raise too_large(limits)
-    read = _read_multipart if multipart else _read_body
+async def read_upload(request: web.Request, limits: Limits, hold: Hold) -> list[bytes]:
+    """The pictures' bytes, out of either kind of body, within the limits on size and time."""
+    refuse_encoded(request)
     try:
         async with asyncio.timeout(limits.upload_s):
-            data = await read(request, limits)
+            if request.content_type.startswith("multipart/"):
+                pictures = await _read_pictures(request, limits, hold)
+            else:
+                pictures = [bytes(await read_body(request, limits.image_bytes, hold))]
     except TimeoutError:
         raise ApiError(
             408,
@@ -90,8 +68,8 @@ async def read_upload(request: web.Request, limits: Limits) -> bytes:
             f"The picture had not arrived after {limits.upload_s:g} s.",
             "Try again with a better connection or a smaller picture.",
         ) from None
-    if data:
-        return data
+    if any(pictures):
+        return pictures
     raise ApiError(
         400,
         "missing_image",
@@ -100,39 +78,62 @@ async def read_upload(request: web.Request, limits: Limits) -> bytes:
     )
 
 
-def too_large(limits: Limits) -> ApiError:
-    """More bytes than `limits.image_bytes`, declared or found."""
-    message = f"The upload is over {limits.image_bytes:,} bytes."
+def refuse_encoded(request: web.Request) -> None:
+    """A compressed body could be a thousand times as large as it says, and no picture needs it."""
+    found = request.headers.get("Content-Encoding", "identity")
+    if found.strip().lower() != "identity":
+        raise ApiError(
+            415,
+            "encoded_body",
+            f"The body is compressed (Content-Encoding: {found[:40]}).",
+            "Send it as it is; a JPEG does not get smaller.",
+        )
+
+
+def too_large(most: int) -> ApiError:
+    """More bytes than `most`, declared or found."""
+    message = f"The upload is over {most:,} bytes."
     return ApiError(413, "too_large", message, WHAT_TO_DO["too_large"])
 
 
-async def _read_body(request: web.Request, limits: Limits) -> bytes:
+async def read_body(request: web.Request, most: int, hold: Hold) -> bytearray:
+    """The whole body; ApiError if it is over `most` bytes. The caller limits the time."""
+    if (request.content_length or 0) > most:
+        raise too_large(most)
     data = bytearray()
     while chunk := await request.content.read(CHUNK_BYTES):
+        hold(len(chunk))
         data += chunk
-        if len(data) > limits.image_bytes:
-            raise too_large(limits)
-    return bytes(data)
+        if len(data) > most:
+            raise too_large(most)
+    return data
 
 
-async def _read_multipart(request: web.Request, limits: Limits) -> bytes:
-    """The field `image`, or no bytes. Fields before it count against the limit too."""
-    left = limits.image_bytes
+async def read_form(request: web.Request, limits: Limits, hold: Hold) -> list[tuple[str, bytes]]:
+    """Names and bytes of a form's fields, which share `limits.image_bytes`. ApiError, or ValueError
+    for what is no form."""
+    body = await read_body(request, limits.image_bytes + FORM_OVERHEAD_BYTES, hold)
+    fields = split_form(body, request.headers["Content-Type"])
+    if sum(len(data) for _, data in fields) > limits.image_bytes:
+        raise too_large(limits.image_bytes)
+    return fields
+
+
+async def _read_pictures(request: web.Request, limits: Limits, hold: Hold) -> list[bytes]:
+    """Every field `image` of a form."""
     try:
-        reader = await request.multipart()
-        while (part := await reader.next()) is not None:
-            if not isinstance(part, BodyPartReader):
-                raise ValueError("a multipart body inside a multipart body")
-            data = bytearray()
-            while not part.at_eof():
-                data += await part.read_chunk(CHUNK_BYTES)
-                if len(data) > left:
-                    raise too_large(limits)
-            if part.name == "image":
-                return bytes(data)
-            left -= len(data)
-    except (ValueError, AssertionError) as error:  # how aiohttp says that the form is broken
+        fields = await read_form(request, limits, hold)
+    except ValueError as error:
         raise ApiError(
             400, "bad_form", f"The form cannot be read: {error}.", "Send it as multipart/form-data."
         ) from error
-    return b""
+    pictures = [data for name, data in fields if name == "image" and data]
+    if len(pictures) > limits.pictures:
+        raise ApiError(
+            400,
+            "too_many_pictures",
+            f"There are {len(pictures)} pictures in the request, over the {limits.pictures} that "
+            "are taken of one plant.",
+            "Send the best of them.",
+        )
+    return pictures

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as leaflake.py does, before anything else
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("leaflake", deadline=None)
+hypothesis.settings.load_profile("leaflake")
 BUCKETS = itertools.count()
 SHARED_DATA = (Path(__file__).parents[2] / "shared/data").resolve()
 

@@ -24,7 +24,9 @@ NAMES = [
     "export",
     "verify",
     "serve",
+    "export-site",
     "classify",
+    "inbox",
     "draw",
 ]
 

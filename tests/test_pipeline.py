@@ -133,9 +133,9 @@ def test_command_line_both_uploads_and_a_hand_opened_graph_give_the_same_probabi
     best = np.sort(joint)[::-1][:5]
     assert len(answers) == 4
     for answer in answers:
-        found = [candidate["probability"] for candidate in answer["candidates"]]
+        found = [candidate["probability"] for candidate in answer["conditions"]]
         assert found == pytest.approx(best, abs=1e-3)
-        assert answer["answer"] == answers[0]["answer"]
+        assert answer["answer"]["rank"] == answers[0]["answer"]["rank"]
 
 
 def uploads(bundle: Path, data: bytes) -> list[dict]:

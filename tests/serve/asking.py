@@ -12,29 +12,59 @@ from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
 from serve.app import create_app
+from serve.guard import SERVER_SETTINGS
 from serve.model import Model
+from serve.options import Options
 from serve.upload import Limits
 
 Body = Callable[[TestClient], Awaitable[Any]]
 PREDICT = "/api/predict"
 
 
-def ask(model: Model, body: Body, limits: Limits | None = None) -> Any:
+def ask(
+    model: Model,
+    body: Body,
+    limits: Limits | None = None,
+    options: Options | None = None,
+    **settings: Any,
+) -> Any:
+    """Run `body` with a client of a server like the real one, but for other `settings`."""
+
     async def run() -> Any:
-        async with TestClient(TestServer(create_app(model, limits))) as client:
+        server = TestServer(create_app(model, limits, options))
+        await server.start_server(**{**SERVER_SETTINGS, **settings})
+        async with TestClient(server) as client:
             return await body(client)
 
     return asyncio.run(run())
 
 
-def post(model: Model, data: Any, path: str = PREDICT, limits: Limits | None = None) -> Any:
-    """(status, JSON) of one upload."""
+def post(
+    model: Model,
+    data: Any,
+    path: str = PREDICT,
+    limits: Limits | None = None,
+    options: Options | None = None,
+    **headers: str,
+) -> Any:
+    """(status, JSON) of one upload; `headers` with "_" for "-"."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def body(client: TestClient) -> tuple[int, Any]:
-        response = await client.post(path, data=data)
+        response = await client.post(path, data=data, headers=named)
         return response.status, await response.json()
 
-    return ask(model, body, limits)
+    return ask(model, body, limits, options)
+
+
+def get(model: Model, path: str) -> Any:
+    """(status, JSON)."""
+
+    async def body(client: TestClient) -> tuple[int, Any]:
+        response = await client.get(path)
+        return response.status, await response.json()
+
+    return ask(model, body)
 
 
 def form(data: bytes, name: str = "image") -> FormData:

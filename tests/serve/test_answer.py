@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from two_plants import TREE
 
-from serve.answer import Answer, Prediction, answer_json, decide
+from serve.answer import Answer, Prediction, Question, answer_json, decide, judge
 from serve.labels import Labels, Thresholds
 
 LABELS = Labels.from_tree(TREE)
@@ -114,65 +114,154 @@ def test_what_is_likeliest_no_plant_is_never_called_an_unknown_plant() -> None:
     assert decide(unlike_all, LABELS, strict) == Answer("not_sure", 1, None, 0.75)
 
 
+ABOUT = {
+    "name": "two-plants",
+    "version": "2026-01-31T12:00:00Z",
+    "sha256": "00ff",
+    "file": "server.fp32.onnx",
+}
+
+
+def row(
+    joint: list[float], rejection: Sequence[float] = (0.0, 0.0), **question: Any
+) -> dict[str, Any]:
+    asked = prediction(joint, rejection)
+    return answer_json(asked, LABELS, THRESHOLDS, ABOUT, Question(**question))
+
+
 def test_answer_is_written_whole() -> None:
-    about = {"name": "two-plants", "file": "server.fp32.onnx"}
-    asked = prediction(RUST, [0.125, -2.5])
-    assert answer_json(asked, LABELS, THRESHOLDS, about, top=2) == {
-        "answer": "condition",
-        "species": "Apple",
-        "condition": "Cedar apple rust",
-        "probability": 0.75,
-        "best_guess": "Apple",
-        "candidates": [
+    assert row(RUST, [0.125, -2.5], top=2) == {
+        "answer": {
+            "rank": "condition",
+            "species_id": "apple",
+            "species": "Apple",
+            "condition_id": "cedar_apple_rust",
+            "condition": "Cedar apple rust",
+            "probability": 0.75,
+        },
+        "species": [
             {
-                "species": "Apple",
                 "species_id": "apple",
-                "condition": "Cedar apple rust",
+                "species": "Apple",
+                "scientific": "Malus domestica",
+                "probability": 0.875,
+            },
+            {
+                "species_id": "no_plant",
+                "species": "No plant",
+                "scientific": "",
+                "probability": 0.0625,
+            },
+        ],
+        "conditions": [
+            {
+                "species_id": "apple",
+                "species": "Apple",
                 "condition_id": "cedar_apple_rust",
+                "condition": "Cedar apple rust",
                 "probability": 0.75,
             },
             {
-                "species": "Apple",
                 "species_id": "apple",
-                "condition": "Healthy",
+                "species": "Apple",
                 "condition_id": "healthy",
+                "condition": "Healthy",
                 "probability": 0.125,
             },
         ],
         "rejection": {"not_a_plant": 0.125, "unknown_species": -2.5},
-        "model": about,
+        "model": ABOUT,
     }
 
 
-def test_rejected_picture_has_no_probability_but_its_best_guess() -> None:
-    row = answer_json(prediction(RUST, [0.0, 0.5]), LABELS, THRESHOLDS, {}, top=1)
-    row.pop("candidates")
-    assert row == {
-        "answer": "unknown_species",
-        "species": None,
-        "condition": None,
-        "probability": None,
-        "best_guess": "Apple",
-        "rejection": {"not_a_plant": 0.0, "unknown_species": 0.5},
-        "model": {},
-    }
-    kept = answer_json(prediction(RUST, [0.0, 0.5]), LABELS, THRESHOLDS, {}, reject=False)
-    assert (kept["answer"], kept["probability"]) == ("condition", 0.75)
+NOTHING = {"species_id": None, "species": None, "condition_id": None, "condition": None}
 
 
-@pytest.mark.parametrize(("joint", "guess"), [(SPREAD, "Apple"), (NO_PLANT, "No plant")])
-def test_species_is_null_unless_it_is_the_answer(joint: list[float], guess: str) -> None:
-    row = answer_json(prediction(joint), LABELS, THRESHOLDS, {})
-    assert (row["species"], row["condition"], row["best_guess"]) == (None, None, guess)
+@pytest.mark.parametrize(
+    ("joint", "rejection", "expected"),
+    [
+        (
+            HALF_HALF,
+            [0.0, 0.0],
+            {
+                "rank": "species",
+                "species_id": "apple",
+                "species": "Apple",
+                "condition_id": None,
+                "condition": None,
+                "probability": 0.875,
+            },
+        ),
+        (SPREAD, [0.0, 0.0], {"rank": "not_sure", **NOTHING, "probability": 0.5}),
+        (NO_PLANT, [0.0, 0.0], {"rank": "not_a_plant", **NOTHING, "probability": 0.75}),
+        (RUST, [9.0, 0.0], {"rank": "not_a_plant", **NOTHING, "probability": None}),
+        (RUST, [0.0, 9.0], {"rank": "unknown_species", **NOTHING, "probability": None}),
+    ],
+)
+def test_species_and_condition_are_null_unless_they_are_the_answer(
+    joint: list[float], rejection: list[float], expected: dict[str, Any]
+) -> None:
+    assert row(joint, rejection)["answer"] == expected
 
 
-def test_equal_candidates_come_in_class_order() -> None:
-    row = answer_json(prediction(SPREAD), LABELS, THRESHOLDS, {}, top=3)
-    assert [(one["species_id"], one["condition_id"]) for one in row["candidates"]] == [
+def test_rejected_picture_has_its_likeliest_species_and_its_scores_all_the_same() -> None:
+    rejected, kept = (row(RUST, [0.0, 0.5], reject=reject) for reject in (True, False))
+    assert (rejected.pop("answer")["rank"], kept.pop("answer")["rank"]) == (
+        "unknown_species",
+        "condition",
+    )
+    assert rejected == kept
+
+
+def test_equal_candidates_come_in_the_order_of_the_tree() -> None:
+    said = row(SPREAD, top=3)
+    assert [(one["species_id"], one["condition_id"]) for one in said["conditions"]] == [
         ("tomato", "early_blight"),
         ("apple", "cedar_apple_rust"),
         ("apple", "healthy"),
     ]
+    assert [one["species_id"] for one in said["species"]] == ["apple", "tomato", "no_plant"]
+
+
+def of_species(row: dict[str, Any]) -> list[tuple[str, float]]:
+    return [(one["species_id"], one["probability"]) for one in row["species"]]
+
+
+def test_species_asked_about_share_the_probability_with_no_plant() -> None:
+    said = row(SPREAD, species=frozenset({"tomato"}))
+    assert (said["answer"]["rank"], said["answer"]["species_id"]) == ("species", "tomato")
+    assert of_species(said) == [("tomato", 1.0), ("no_plant", 0.0)]
+    found = [(one["condition_id"], one["probability"]) for one in said["conditions"]]
+    assert found == [("early_blight", 0.75), ("healthy", 0.25), ("background", 0.0)]
+
+
+def test_species_that_is_named_can_be_answered_where_it_was_not_sure() -> None:
+    assert row(SPREAD)["answer"]["rank"] == "not_sure"
+    either = row(SPREAD, species=frozenset({"apple"}))
+    assert (either["answer"]["rank"], either["answer"]["probability"]) == ("species", 1.0)
+
+
+def test_plant_that_was_ruled_out_but_is_surely_there_is_an_unknown_species() -> None:
+    tomato = frozenset({"tomato"})
+    said = row(RUST, species=tomato)
+    assert said["answer"] == {"rank": "unknown_species", **NOTHING, "probability": None}
+    assert of_species(said) == [("no_plant", 0.5), ("tomato", 0.5)]
+    assert row(RUST, species=tomato, reject=False)["answer"]["rank"] == "not_sure"
+    assert row(RUST, [9.0, 0.0], species=tomato)["answer"]["rank"] == "not_a_plant"
+
+
+def test_no_plant_stays_possible_whatever_species_are_named() -> None:
+    said = row(NO_PLANT, species=frozenset({"tomato"}))
+    assert said["answer"]["rank"] == "not_a_plant"
+    assert said["answer"]["probability"] == pytest.approx(6 / 7)
+
+
+def test_species_of_no_probability_at_all_is_not_divided_by() -> None:
+    certain = prediction([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    question = Question(species=frozenset({"tomato"}), reject=False)
+    given, answer = judge(certain, LABELS, THRESHOLDS, question)
+    assert answer == Answer("not_sure", 1, None, 0.5)
+    assert given.species_probs.tolist() == [0.0, 0.5, 0.5]
 
 
 GOOD = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import importlib
 import io
 import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,10 +88,9 @@ def test_rejection_rule_can_be_left_out(run: Run) -> None:
         json.loads(run("--json", *options, stdin=picture(YELLOW))[1][0])
         for options in ([], ["--no-reject"])
     )
-    assert (with_rule["answer"], with_rule["probability"]) == ("unknown_species", None)
-    assert (without["answer"], without["species"]) == ("condition", "Apple")
-    assert with_rule["rejection"] == without["rejection"]
-    assert with_rule["candidates"] == without["candidates"]
+    assert with_rule.pop("answer")["rank"] == "unknown_species"
+    assert without.pop("answer")["rank"] == "condition"
+    assert with_rule == without
 
 
 def test_verbose_lists_the_candidates(run: Run) -> None:
@@ -110,28 +112,84 @@ def test_json_from_standard_input_is_that_of_the_file(run: Run, tmp_path: Path) 
     piped = json.loads(run("--json", stdin=picture(RUST))[1][0])
     assert (named.pop("image"), piped.pop("image")) == (str(path), "-")
     assert named == piped
-    assert list(named)[:4] == ["answer", "species", "condition", "probability"]
+    assert list(named) == ["answer", "species", "conditions", "rejection", "model"]
+
+
+def test_csv_is_a_table_with_a_row_for_the_bad_file(run: Run, folder: Path) -> None:
+    (folder / "a.jpg").rename(folder / 'a, "b".jpg')
+    status, lines, err = run("--image", folder, "--csv")
+    assert (status, err) == (1, "")
+    bad, rust, sky = csv.DictReader(lines)
+    assert {name: text for name, text in bad.items() if text} == {
+        "image": f'{folder}/a, "b".jpg',
+        "rank": "error",
+        "error": "not_an_image",
+        "message": "the content is not a picture",
+    }
+    (said,) = (json.loads(run("--image", folder / "b.jpg", "--json")[1][0]),)
+    assert rust == {
+        "image": f"{folder}/b.jpg",
+        **{key: str(value) for key, value in said["answer"].items()},
+        "likeliest_species_id": "apple",
+        "likeliest_species_probability": str(said["species"][0]["probability"]),
+        **{key: str(value) for key, value in said["rejection"].items()},
+        **{"model": "two-plants", "model_version": said["model"]["version"]},
+        **{"model_sha256": said["model"]["sha256"], "model_file": "server.fp32.onnx"},
+        **{"error": "", "message": ""},
+    }
+    assert [sky["rank"], sky["species"], sky["likeliest_species_id"]] == (
+        ["not_a_plant", "", "no_plant"]
+    )
+
+
+def test_a_file_name_that_is_no_text_is_shown_escaped(run: Run, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/leaf\xe9.jpg"
+    Path(os.fsdecode(name)).write_bytes(picture(RUST))
+    for options in ([], ["--json"], ["--csv"]):
+        status, lines, _ = run("--image", tmp_path, *options)
+        assert (status, "leaf\\udce9.jpg" in lines[-1]) == (0, True)
+
+
+def test_it_is_a_command_of_its_own_too(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, name = scripts["classify"].partition(":")
+    command = getattr(importlib.import_module(module), name)
+    (tmp_path / "leaf.jpg").write_bytes(picture(RUST))
+    monkeypatch.setattr("sys.argv", ["classify", "--bundle", str(bundle), f"{tmp_path}/leaf.jpg"])
+    assert command() == 0
+    assert capsys.readouterr().out == f"{tmp_path}/leaf.jpg: Apple, Cedar apple rust (85 %)\n"
 
 
 def test_folder_is_answered_in_order_with_a_row_for_the_bad_file(run: Run, folder: Path) -> None:
     status, lines, err = run("--image", folder, "--json")
     rows = [json.loads(line) for line in lines]
     assert (status, err) == (1, "")
-    assert [(row["image"], row["answer"], row.get("reason")) for row in rows] == [
-        (f"{folder}/a.jpg", "error", "not_an_image"),
-        (f"{folder}/b.jpg", "condition", None),
-        (f"{folder}/below/c.png", "not_a_plant", None),
+    assert [(row["image"], row["answer"]["rank"]) for row in rows] == [
+        (f"{folder}/a.jpg", "error"),
+        (f"{folder}/b.jpg", "condition"),
+        (f"{folder}/below/c.png", "not_a_plant"),
     ]
     assert rows[0] == {
         "image": f"{folder}/a.jpg",
-        "answer": "error",
-        "species": None,
-        "condition": None,
-        "probability": None,
-        "candidates": [],
-        "reason": "not_an_image",
-        "message": "the content is not a picture",
+        "answer": {
+            "rank": "error",
+            "species_id": None,
+            "species": None,
+            "condition_id": None,
+            "condition": None,
+            "probability": None,
+        },
+        "species": [],
+        "conditions": [],
+        "error": {
+            "code": "not_an_image",
+            "message": "the content is not a picture",
+            "what_to_do": "Send a photograph as JPEG, PNG or WebP.",
+        },
     }
+    assert list(rows[0]["answer"]) == list(rows[1]["answer"])
 
 
 def test_missing_path_among_others_is_a_line_and_the_others_are_answered(
@@ -229,7 +287,14 @@ def test_server_that_does_not_answer_is_refused(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [["--top", "0"], ["--top", "51"], ["--top", "x"], ["--bundle", "a", "--server", "b"]]
+    "args",
+    [
+        ["--top", "0"],
+        ["--top", "51"],
+        ["--top", "x"],
+        ["--bundle", "a", "--server", "b"],
+        ["--csv", "--json"],
+    ],
 )
 def test_bad_arguments_end_with_two(run: Run, args: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -242,7 +307,7 @@ def test_no_probability_is_called_certain() -> None:
 
 
 def test_error_row_has_no_candidates_to_list() -> None:
-    row = {"image": "x", "answer": "error", "message": "the file has no bytes", "candidates": []}
+    row = {"image": "x", "error": {"message": "the file has no bytes"}, "conditions": []}
     assert describe(row, verbose=True) == "x: error: the file has no bytes"
 
 
@@ -264,3 +329,20 @@ def test_a_pipe_is_refused_instead_of_waited_for(run: Run, tmp_path: Path) -> No
     status, lines, err = run(tmp_path / "pipe.jpg")
     assert (status, lines) == (2, [])
     assert "not a regular file" in err
+
+
+def test_nothing_is_told_to_anybody_and_nothing_is_left_in_the_home(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """ONNX Runtime's own packages report every session, and keep a number of the machine for it."""
+    home = {name: text for name, text in os.environ.items() if not name.startswith(("ORT_", "XDG"))}
+    command = [sys.executable, "-m", "leaflake", "classify", "--bundle", str(bundle)]
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**home, "HOME": str(tmp_path)},
+        input=picture(RUST),
+        capture_output=True,
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []

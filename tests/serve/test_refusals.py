@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import time
 import zlib
@@ -10,13 +11,14 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from asking import PREDICT, ask, chunks, form, head, post, refusal, talk
+from asking import PREDICT, ask, chunks, form, get, head, post, refusal, talk
 from PIL import Image
 from two_plants import RUST, SKY, picture
 
-from serve.handlers import SERVICE
+from serve.form import MAX_FIELDS
 from serve.model import Model
-from serve.upload import MULTIPART_OVERHEAD_BYTES, Limits
+from serve.service import SERVICE
+from serve.upload import FORM_OVERHEAD_BYTES, Limits
 from shards.decode import MAX_IMAGE_BYTES
 
 
@@ -29,6 +31,61 @@ def test_top_outside_its_range_is_refused(model: Model, top: str) -> None:
 def test_reject_that_is_neither_on_nor_off_is_refused(model: Model, reject: str) -> None:
     found = post(model, picture(RUST), f"{PREDICT}?reject={reject}")
     assert refusal(found) == (400, "bad_reject")
+
+
+@pytest.mark.parametrize(
+    "species", ["", ",", "no_plant", "pear", "tomato,pear", "Tomato", "../apple", "x" * 5000]
+)
+def test_species_that_the_model_does_not_know_are_refused(model: Model, species: str) -> None:
+    found = post(model, picture(RUST), f"{PREDICT}?species={species}")
+    assert refusal(found) == (400, "bad_species")
+
+
+@pytest.mark.parametrize("name", ["pear", "..%2F..%2Fmodel.json", "%00", "a%0Ab"])
+def test_species_by_an_unknown_id_is_not_found(model: Model, name: str) -> None:
+    assert refusal(get(model, f"/api/species/{name}")) == (404, "unknown_species_id")
+
+
+def test_more_pictures_than_are_taken_for_one_plant_are_refused(model: Model) -> None:
+    data = form(picture(RUST))
+    data.add_field("image", picture(SKY), filename="leaf.jpg")
+    assert post(model, data, limits=Limits(pictures=2))[0] == 200
+    data = form(picture(RUST))
+    data.add_field("image", picture(SKY), filename="leaf.jpg")
+    found = post(model, data, limits=Limits(pictures=1))
+    assert refusal(found) == (400, "too_many_pictures")
+
+
+def test_pictures_of_one_request_share_the_limit_on_bytes(model: Model) -> None:
+    data = form(picture(RUST))
+    data.add_field("image", picture(SKY), filename="leaf.jpg")
+    limits = Limits(image_bytes=len(picture(RUST)) + len(picture(SKY)) - 1)
+    assert refusal(post(model, data, limits=limits)) == (413, "too_large")
+
+
+def test_form_of_very_many_fields_is_refused(model: Model) -> None:
+    data = form(b"x", name="note")
+    for _ in range(MAX_FIELDS):
+        data.add_field("note", b"x")
+    assert refusal(post(model, data)) == (400, "bad_form")
+
+
+def test_one_bad_picture_among_good_ones_refuses_the_request(model: Model) -> None:
+    data = form(picture(RUST))
+    data.add_field("image", b"text", filename="leaf.jpg")
+    assert refusal(post(model, data)) == (415, "not_an_image")
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "br", "GZIP", "identity, gzip"])
+def test_compressed_body_is_refused_unopened(model: Model, kind: str) -> None:
+    data = gzip.compress(picture(RUST))
+    found = post(model, data, Content_Encoding=kind)
+    assert refusal(found) == (415, "encoded_body")
+
+
+def test_address_is_not_fetched_unless_that_was_switched_on(model: Model) -> None:
+    found = post(model, b'{"url": "http://example.org/"}', Content_Type="application/json")
+    assert refusal(found) == (403, "urls_off")
 
 
 def animated() -> bytes:
@@ -82,8 +139,9 @@ def test_request_without_a_picture_is_refused(model: Model, data: Any) -> None:
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"no boundary here\r\n"),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Type: multipart/mixed\r\n\r\n--b--"),
+        ("multipart/form-data; boundary=b", b"--b\r\nX: " + b"x" * 20000 + b"\r\n\r\nx\r\n--b--"),
     ],
-    ids=["no boundary", "another boundary", "nested"],
+    ids=["no boundary", "another boundary", "nested", "long line"],
 )
 def test_broken_form_is_refused(model: Model, kind: str, data: bytes) -> None:
     async def body(client: TestClient) -> tuple[int, Any]:
@@ -98,7 +156,7 @@ def test_limit_on_bytes_is_the_decoders_own() -> None:
 
 @pytest.mark.parametrize(
     ("more", "overhead"),
-    [("", 0), ("Content-Type: multipart/form-data; boundary=b\r\n", MULTIPART_OVERHEAD_BYTES)],
+    [("", 0), ("Content-Type: multipart/form-data; boundary=b\r\n", FORM_OVERHEAD_BYTES)],
     ids=["raw", "multipart"],
 )
 def test_declared_oversize_is_refused_before_a_byte_of_it_is_sent(
@@ -154,7 +212,7 @@ def test_full_server_says_when_to_come_back_and_then_answers(model: Model) -> No
         assert (await client.get("/health/ready")).status == 200
         assert (await client.post(PREDICT, data=data)).status == 200
 
-    ask(model, body, Limits(requests=1))
+    ask(model, body, Limits(uploads=1))
 
 
 def test_place_is_free_again_after_a_refusal(model: Model) -> None:
@@ -162,7 +220,7 @@ def test_place_is_free_again_after_a_refusal(model: Model) -> None:
         bad = [(await client.post(PREDICT, data=b"text")).status for _ in range(3)]
         return [*bad, (await client.post(PREDICT, data=picture(RUST))).status]
 
-    assert ask(model, body, Limits(requests=1)) == [415, 415, 415, 200]
+    assert ask(model, body, Limits(uploads=1)) == [415, 415, 415, 200]
 
 
 def test_sender_who_hangs_up_frees_the_place_and_is_no_bug(
@@ -179,7 +237,7 @@ def test_sender_who_hangs_up_frees_the_place_and_is_no_bug(
             await asyncio.sleep(0.01)
         return (await client.post(PREDICT, data=picture(RUST))).status
 
-    assert ask(model, body, Limits(requests=1)) == 200
+    assert ask(model, body, Limits(uploads=1)) == 200
     assert "bug" not in caplog.text
 
 
@@ -189,7 +247,7 @@ def test_bug_is_a_json_error_too_and_is_logged(
     def fail(*args: Any, **more: Any) -> None:
         raise ZeroDivisionError("the bug")
 
-    monkeypatch.setattr(Model, "answer", fail)
+    monkeypatch.setattr(Model, "run", fail)
     found = post(model, picture(RUST))
     assert refusal(found) == (500, "internal")
     assert found[1]["request_id"] in caplog.text
@@ -202,7 +260,7 @@ def test_bug_is_a_json_error_too_and_is_logged(
         ("GET", "/nothing", (404, "not_found")),
         ("GET", "/static/../serve_cli.py", (404, "not_found")),
         ("GET", "/static/%2e%2e/app.py", (404, "not_found")),
-        ("GET", "/static/", (403, "forbidden")),
+        ("GET", "/static/", (404, "not_found")),
         ("GET", PREDICT, (405, "method_not_allowed")),
         ("POST", "/", (405, "method_not_allowed")),
         ("DELETE", "/api/model", (405, "method_not_allowed")),

@@ -138,13 +138,17 @@ def test_manifest_that_does_not_say_how_to_answer_is_refused(
     ("format", "size", "found"),
     [
         ("JPEG", (300, 200), (100, 150)),
-        ("JPEG", (127, 1000), (1000, 127)),
-        ("JPEG", (128, 1000), (500, 64)),
+        ("JPEG", (127, 1000), (67, 127)),
+        ("JPEG", (128, 1000), (72, 64)),
         ("JPEG", (600, 600), (75, 75)),
-        ("PNG", (300, 200), (200, 300)),
+        ("PNG", (300, 200), (67, 75)),
+        ("PNG", (128, 128), (128, 128)),
+        ("PNG", (129, 128), (64, 65)),
+        ("PNG", (1000, 20), (20, 67)),
+        ("JPEG", (4000, 20), (20, 65)),
     ],
 )
-def test_large_jpeg_is_reduced_while_it_is_decoded_to_no_less_than_the_manifest_says(
+def test_large_picture_is_reduced_to_no_less_than_the_manifest_says(
     model: Model, format: str, size: tuple[int, int], found: tuple[int, int]
 ) -> None:
     image = model.decode(picture(RUST, format, size))
