@@ -193,7 +193,11 @@ export-site OUT *ARGS: setup page-tools
 
 # serve the bundle: a page and an API on http://127.0.0.1:8000/
 serve *ARGS: setup
-    {{ leaflake }} serve {{ quote(bundle) }} "$@"
+    #!/usr/bin/env bash
+    if [ -d {{ quote(bundle / "browser") }} ] && ! {{ just }} page-tools; then
+        echo "TF.js cannot be had, so the server answers everything" >&2
+    fi
+    exec {{ leaflake }} serve {{ quote(bundle) }} "$@"
 
 # name species and condition of pictures
 classify +PICTURES: setup

@@ -124,7 +124,8 @@ class Lanes:
         self._count(-1)
         if said is not None:
             self._answered.append((job, said))
-        if len(self._answered) > min(self._jobs.qsize() // WAITING_EACH, AT_ONCE - 1):
+        enough = len(self._answered) > min(self._jobs.qsize() // WAITING_EACH, AT_ONCE - 1)
+        if enough or isinstance(said, Exception):  # which may make others of its plant vain
             self._wake()
 
     def _wake(self) -> None:
