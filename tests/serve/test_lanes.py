@@ -27,6 +27,10 @@ class Fake:
     before_run: Callable[[], Any] = lambda: None
     after_decode: Callable[[], Any] = lambda: None
 
+    def with_threads(self, threads: int, *, spinning: bool) -> Fake:
+        """The session of another lane."""
+        return self
+
     def decode(self, data: bytes) -> bytes:
         self.after_decode()
         return data
