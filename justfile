@@ -104,6 +104,7 @@ demo SRC="": setup
 
 # lint, types and tests
 test *ARGS: lint
+    @{{ just }} page-tools || echo "TF.js cannot be had, so the tests of the page are skipped" >&2
     {{ quote(bin / "pytest") }} "$@"
 
 # ruff and mypy

@@ -33,13 +33,15 @@ def export_site(
 ) -> Exported:
     """Write the page of `bundle` into the new folder `out`.
 
-    `server` is the address of a Leaflake server that lets the page's host ask it (--cors). Raises
-    UsageError if the bundle is broken, if nothing in the page could answer, or if `out` exists.
+    `server` is the address of a Leaflake server that lets the page's host ask it (--cors); with one
+    the page needs no model of its own. Raises UsageError if the bundle is broken, if nothing could
+    answer, or if `out` exists.
     """
     manifest = read_manifest(bundle)
     own = own_files(vendor)
-    if why := _why_silent(bundle, BROWSER_MODEL in manifest.files, own):
-        raise UsageError(f"{why} Nothing was written.")
+    why = None if server else _why_silent(bundle, BROWSER_MODEL in manifest.files, own)
+    if why:
+        raise UsageError(f"{why} Or name a server with --server. Nothing was written.")
     if out.exists():
         raise UsageError(f"{out}: exists already. Name a new folder. Nothing was written.")
     files = {**own, **bundle_files(bundle, manifest)}

@@ -127,7 +127,7 @@ def test_clients_ask_again_when_they_have_their_answer(
     assert counts["200"] > counts["wrong"]
     assert abs(counts["503"] - counts["wrong"]) <= 3
     assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["max_ms"]
-    assert 0 < row["cpu_s"] < row["seconds"]
+    assert 0 < row["cpu_s"] < 2 * row["seconds"]  # one thread, and what is beside the window
     assert last == {"answers": [ANSWER, {**ANSWER, "rank": "not_sure"}, None]}
 
 

@@ -99,8 +99,16 @@ def test_a_bundle_without_a_browsers_model_is_refused(
 
 
 def test_without_tfjs_it_says_how_to_install_it(with_browser: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="TF.js is not there, .* just page-tools. Nothing"):
+    with pytest.raises(UsageError, match="TF.js is not there, .* just page-tools. Or name a"):
         export_site(with_browser, tmp_path / "site", vendor=tmp_path / "none")
+
+
+def test_with_a_server_the_page_needs_no_model_of_its_own(bundle: Path, tmp_path: Path) -> None:
+    server = "http://127.0.0.1:8000/"
+    export_site(bundle, tmp_path / "site", server=server, vendor=tmp_path / "none")
+    site = json.loads((tmp_path / "site/site.json").read_text())
+    assert (site["server"], site["runtime"]) == (server, False)
+    assert "bundle/browser/model.json" not in site["files"]
 
 
 def test_a_folder_that_exists_is_left_alone(

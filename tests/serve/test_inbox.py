@@ -49,7 +49,7 @@ def test_an_inbox_is_a_plain_tar_of_pictures_and_rows(tmp_path) -> None:
     fill(tmp_path, send_two)
     (path,) = (tmp_path / "inbox").glob("*.tar")
     with tarfile.open(path) as tar:
-        found = [(one.name, tar.extractfile(one).read()) for one in tar]  # type: ignore[union-attr]
+        found = [(one.name, tar.extractfile(one).read()) for one in tar]
     assert found == [
         ("aa.jpg", b"\xff\xd8 jpeg \xff\xd9"),
         ("aa.json", json.dumps(ROW, ensure_ascii=False).encode()),
