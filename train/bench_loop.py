@@ -24,6 +24,7 @@ from train.backbones import load_backbone
 from train.classifier import Classifier
 from train.data import open_loaders
 from train.fine_tune import FineTune
+from train.kept_memory import keep_freed_memory
 from train.recipes import Precision, Recipe, cpu
 from train.rival_timm import Meter, Settings
 from train.training import Training
@@ -125,6 +126,7 @@ def measure(lake: Path, pictures: int, settings: Settings) -> dict[str, float]:
             keep=lambda state: None,
             precision=getattr(torch, settings.precision),
         )
+        keep_freed_memory()  # as train/loop.py does
         FineTune(training).run()
     return training.epochs[1]
 

@@ -13,6 +13,7 @@ import torch
 from train.augment import seed_step
 from train.fine_tune import FineTune
 from train.heads_stage import fit_heads
+from train.kept_memory import keep_freed_memory
 from train.speed import choose_precision, precision_name
 from train.training import Row as Row
 from train.training import Training as Training
@@ -23,6 +24,8 @@ def fit(training: Training, saved: dict[str, Any] | None = None) -> dict[str, fl
 
     Leaves the best averaged weights in `training.model`. Returns their val figures.
     """
+    if training.device.type == "cpu":
+        keep_freed_memory()
     seed_step(training.recipe.seed, 0, training.team)
     if saved is None:
         choose_precision(training)

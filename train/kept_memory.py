@@ -1,0 +1,33 @@
+"""Memory that a step frees and the next one wants again stays in the process.
+
+On a processor, PyTorch asks the C library for every tensor. glibc gives large blocks back to the
+system at once, and the system clears every page before it hands it out again: a third of the time
+of a training step. With the blocks kept, EfficientNet-Lite0 trained on 52 pictures/s instead of 34
+(two cores, 192 pixels, steps of 32, 2026-11-22); the process is 13 % larger. See mallopt(3).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+"""Of glibc's malloc.h."""
+
+_LARGEST = 2**31 - 1
+"""mallopt takes an int."""
+
+SETTINGS = (
+    (_MMAP_MAX, 0),  # no block of its own from the system, which would go back when it is freed
+    (_TRIM_THRESHOLD, _LARGEST),
+    (_TOP_PAD, 64 * 2**20),
+)
+
+
+def keep_freed_memory() -> bool:
+    """Keep what is freed, from now on and in this process alone. Returns whether it does: other C
+    libraries than glibc have other ways, which are left as they are."""
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(name, value) == 1 for name, value in SETTINGS])
