@@ -197,9 +197,9 @@ def test_open_connection_without_a_request_does_not_hold_up_a_stop(bundle: Path)
 
 
 def test_idle_server_ends_by_itself_after_its_last_request(bundle: Path) -> None:
-    server, url = start(bundle, "--idle-stop-s", "1")
+    server, url = start(bundle, "--idle-stop-s", "2")
     for _ in range(3):
-        time.sleep(0.5)  # 1.5 s in all: each request starts the count anew
+        time.sleep(0.8)  # 2.4 s in all: each request starts the count anew
         assert upload(url, picture(RUST))["answer"]["rank"] == "condition"
     started = time.monotonic()
     assert server.wait(timeout=10) == 0
