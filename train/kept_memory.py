@@ -2,8 +2,10 @@
 
 On a processor, PyTorch asks the C library for every tensor. glibc gives large blocks back to the
 system at once, and the system clears every page before it hands it out again: a third of the time
-of a training step. With the blocks kept, EfficientNet-Lite0 trained on 52 pictures/s instead of 34
-(two cores, 192 pixels, steps of 32, 2026-11-22); the process is 13 % larger. See mallopt(3).
+of a training step. With the blocks kept, a bare step of EfficientNet-Lite0, without loader and
+augmentation, did 52 pictures/s instead of 34 (two cores, 192 pixels, 32 pictures, the same settings
+given by glibc's environment variables, 2026-11-22); the process was 13 % larger. A whole training
+has not been timed with it. See mallopt(3).
 """
 
 from __future__ import annotations
