@@ -75,6 +75,10 @@ GOLDEN = {
 }
 """Over the golden pictures, of which torch is sure: every runtime must answer them alike."""
 
+FEW = 3
+"""Pictures that may differ however few there are: of 24, with a true share of 2 %, more than three
+differ once in a thousand times (binomial distribution), and two once in twelve."""
+
 
 def compare(said: Said, reference: Said, thresholds: np.ndarray) -> Parity:
     """Hold `said` against `reference`; `thresholds` float (2,) are those of the two scores."""
@@ -94,13 +98,13 @@ def compare(said: Said, reference: Said, thresholds: np.ndarray) -> Parity:
 def faults(file: str, parity: Parity, bounds: Bounds) -> list[str]:
     """What is beyond the bounds, a sentence each that begins with the file's name.
 
-    Where a share of the pictures may differ at all, one picture may: of few it is a large share.
+    Where a share of the pictures may differ at all, FEW may.
     """
     found = []
     for field, (words, is_share) in WORDS.items():
         value, most = getattr(parity, field), getattr(bounds, field)
-        one = 1 / parity.pictures if is_share and most else 0.0
-        if not value <= max(most, one):  # also where it is no number
+        few = FEW / parity.pictures if is_share and most else 0.0
+        if not value <= max(most, few):  # also where it is no number
             value, most = (f"{x:.1%}" if is_share else f"{x:.3g}" for x in (value, most))
             found.append(
                 f"{file}: {words.format(value)} on {parity.pictures} pictures; "

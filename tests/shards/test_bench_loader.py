@@ -8,12 +8,13 @@ import sys
 import time
 from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
 from leaflake import UsageError
-from shards import bench_loader, bench_runs
+from shards import bench_loader, bench_measure, bench_runs
 from shards.bench_loader import check_disk, chosen, median, processor, report
 from shards.bench_measure import measure, picture_memory, size_on_disk
 from shards.bench_plot import COLOURS, colour, plot
@@ -202,18 +203,19 @@ def test_one_of_ours_is_measured(name, selection) -> None:
     assert (result["file_cache_mb"] > 0) == (name == "leaflake_stream")
 
 
-def test_measuring_counts_after_the_warm_up() -> None:
-    asked = []
+def test_measuring_counts_after_the_warm_up(monkeypatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(bench_measure, "time", clock)
 
     def batches():
         for size in repeat(4):
-            asked.append(time.perf_counter())
+            clock.now += 0.5
             yield size
 
-    started = time.perf_counter()
-    result = measure(batches(), 10, 0.05)
-    assert result["pictures_per_s"] == pytest.approx(4 * (len(asked) - 3) / 0.05, rel=0.3)
-    assert asked[-1] - started > 0.04
+    # three batches warm up; then one every half second, until two seconds are over
+    assert measure(batches(), 10, 2)["pictures_per_s"] == 4 * 4 / 2
+    assert clock.now == 100 + 7 * 0.5
 
 
 def test_pictures_in_files_are_not_in_the_memory_of_processes(tmp_path, write) -> None:
