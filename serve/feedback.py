@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from serve.client_address import client_address
 from serve.correction import Correction, bad_feedback, read_correction
 from serve.guard import network_of
 from serve.inbox import Inbox
@@ -127,7 +128,8 @@ async def _keep(
             raise refuse_picture(error) from error
     key = secrets.token_hex(8)
     try:
-        row = make_row(key, said, sender_token(state.inbox.folder, network_of(request.remote)))
+        sender = sender_token(state.inbox.folder, network_of(client_address(request)))
+        row = make_row(key, said, sender)
         await state.inbox.add(key, row, jpeg)
     except OSError as error:
         log.error("inbox %s: a correction was not kept: %s", state.inbox.folder, error)

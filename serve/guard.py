@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
+from serve.client_address import client_address
 from serve.options import OPTIONS
 from serve.refusals import ApiError
 
@@ -138,15 +139,14 @@ async def refuse_other_pages(request: web.Request, handler: Handler) -> web.Stre
 def limit_rate(per_minute: int) -> Middleware:
     """A middleware that refuses the POST requests of an address beyond `per_minute`.
 
-    Only POST: the page itself consists of many files. Behind a proxy every sender has the proxy's
-    address; there, the proxy has to count.
+    Only POST: the page itself consists of many files.
     """
     rates = Rates(per_minute)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "POST":
-            wait_s = rates.take(network_of(request.remote), time.monotonic())
+            wait_s = rates.take(network_of(client_address(request)), time.monotonic())
             if wait_s > 0:
                 raise ApiError(
                     429,

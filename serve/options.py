@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,9 @@ class Options:
 
     rate: int | None = None
     """Requests a minute that one client address may send; None: any number."""
+
+    proxies: tuple[Network, ...] = ()
+    """Networks of the proxies in front of this server, whose `X-Forwarded-For` is believed."""
 
     allow_urls: bool = False
     """Whether `{"url": ...}` is fetched. Off, as a server that fetches what strangers name reaches

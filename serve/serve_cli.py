@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import urllib.parse
 from pathlib import Path
@@ -62,6 +63,15 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--rate", type=count, metavar="N", help="requests a minute that one address may send"
     )
     group.add_argument(
+        "--proxies",
+        type=network,
+        nargs="+",
+        default=[],
+        metavar="NETWORK",
+        help="addresses or networks of proxies in front of it, such as 127.0.0.1 or 10.0.0.0/8, "
+        "whose X-Forwarded-For says who asks",
+    )
+    group.add_argument(
         "--allow-urls",
         action="store_true",
         help='fetch the picture where a request is {"url": ...}, from public addresses alone',
@@ -109,6 +119,16 @@ def origin(text: str) -> str:
     return text
 
 
+def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """An address or a network of them, for argparse."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is no address or network; expected one such as 127.0.0.1 or 10.0.0.0/8'
+        ) from None
+
+
 def run_serve(args: argparse.Namespace) -> int:
     """Serve the bundle, return 0 after a stop."""
     if args.workers > 1 and args.idle_stop_s is not None:
@@ -137,7 +157,13 @@ def run_serve(args: argparse.Namespace) -> int:
         port=args.port,
         idle_stop_s=args.idle_stop_s,
         limits=Limits(queue=args.queue),
-        options=Options(tuple(args.cors), args.rate, args.allow_urls, args.inbox),
+        options=Options(
+            cors=tuple(args.cors),
+            rate=args.rate,
+            proxies=tuple(args.proxies),
+            allow_urls=args.allow_urls,
+            inbox=args.inbox,
+        ),
     )
     if args.workers > 1:
         from serve.workers import run_workers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import logging
 import time
 import warnings
@@ -115,6 +116,19 @@ def test_address_that_asks_too_often_is_told_when_to_come_back(model: Model) -> 
         assert (await client.get("/api/model")).status == 200  # a page consists of many files
 
     ask(model, body, options=Options(rate=2))
+
+
+def test_who_asks_through_a_trusted_proxy_has_a_rate_of_their_own(model: Model) -> None:
+    async def body(client: TestClient) -> list[int]:
+        senders = ("203.0.113.1", "203.0.113.2", "203.0.113.1")
+        return [
+            (await client.post(PREDICT, data=b"", headers={"X-Forwarded-For": one})).status
+            for one in senders
+        ]
+
+    here = (ipaddress.ip_network("127.0.0.1"),)
+    assert ask(model, body, options=Options(rate=1, proxies=here)) == [400, 400, 429]
+    assert ask(model, body, options=Options(rate=1)) == [400, 429, 429]
 
 
 def test_rate_is_a_minutes_worth_that_fills_up_steadily() -> None:

@@ -26,6 +26,7 @@ def test_nothing_is_switched_on_that_was_not_asked_for() -> None:
         "idle_stop_s": None,
         "cors": [],
         "rate": None,
+        "proxies": [],
         "allow_urls": False,
         "inbox": None,
     }
@@ -34,10 +35,12 @@ def test_nothing_is_switched_on_that_was_not_asked_for() -> None:
 def test_every_option_arrives() -> None:
     options = ["--workers", "3", "--queue", "40", "--rate", "60", "--allow-urls"]
     origins = ["--cors", "https://garden.example", "http://localhost:3000"]
-    found = parse(*options, *origins, "--inbox", "lake")
+    proxies = ["--proxies", "127.0.0.1", "10.0.0.0/8", "fd00::/8"]
+    found = parse(*options, *origins, *proxies, "--inbox", "lake")
     assert (found.workers, found.queue, found.rate, found.allow_urls) == (3, 40, 60, True)
     assert found.cors == ["https://garden.example", "http://localhost:3000"]
     assert found.inbox == Path("lake")
+    assert list(map(str, found.proxies)) == ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]
     assert parse("--cors", "*").cors == ["*"]
 
 
@@ -51,6 +54,8 @@ def test_every_option_arrives() -> None:
         ["--workers", "0"],
         ["--queue", "0"],
         ["--rate", "-5"],
+        ["--proxies", "proxy.example"],
+        ["--proxies", "10.0.0.1/8"],
         ["--cors", "garden.example"],
         ["--cors", "https://garden.example/"],
         ["--cors", "https://somebody@garden.example"],
