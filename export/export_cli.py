@@ -55,6 +55,7 @@ def run_export(args: argparse.Namespace) -> int:
             return 0
     from export.bundle import export_bundle
     from export.parity import BeyondBoundsError
+    from export.tfjs_tools import ToolFailedError
 
     options = {} if args.accuracy is None else {"target": args.accuracy}
     try:
@@ -68,6 +69,9 @@ def run_export(args: argparse.Namespace) -> int:
         )
     except BeyondBoundsError as error:
         print(f"leaflake export: {error}", file=sys.stderr)
+        return 1
+    except ToolFailedError as error:
+        print(f"leaflake export: {error}. Nothing was written.", file=sys.stderr)
         return 1
     for line in describe(manifest):
         print(line)

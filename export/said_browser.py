@@ -53,7 +53,7 @@ def ask_in_browser(
 ) -> SaidByBrowser:
     """Ask BUNDLE/browser about the pictures, and time `repeats` answers.
 
-    Raises UsageError if it cannot be run here, RuntimeError with the page's words if it failed.
+    Raises UsageError if it cannot be run here, ToolFailedError with the page's words if it failed.
     """
     if why := missing_browser(tools):
         raise UsageError(f"{bundle / FOLDER}: cannot be asked, {why}")

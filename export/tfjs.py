@@ -27,7 +27,7 @@ from export.reject import Rejection
 from export.released import OUTPUT_NAMES
 from export.tfjs_core import OUTPUTS, export_core
 from export.tfjs_plan import Core, choose_kinds, measure_harm
-from export.tfjs_tools import TOOLS, find_tools
+from export.tfjs_tools import TOOLS, ToolFailedError, find_tools
 from export.tfjs_weights import GraphModel, Kind, read_model, write_model
 from leaflake import UsageError
 from shards.decode import decode_image
@@ -117,7 +117,7 @@ def _convert(python: Path, work: Path) -> dict[str, str]:
     command = [python, script, work / "core.onnx", work / "tfjs", work / "between"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{script.name} failed:\n{done.stderr[-4000:]}")
+        raise ToolFailedError(f"{script.name} failed:\n{done.stderr[-4000:]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -219,6 +219,9 @@ def main() -> int:
     except UsageError as error:
         print(f"export.tfjs: {error}", file=sys.stderr)
         return 2
+    except ToolFailedError as error:
+        print(f"export.tfjs: {error}", file=sys.stderr)
+        return 1
     for name in sorted(made.harm, key=lambda name: -made.harm[name]):
         print(f"{made.kinds[name]:<8} {name}: as uint8 alone {made.harm[name]:.2g} nats")
     print(f"{args.out}: {made.bytes:,} bytes; prove it with `just check-tfjs RUN {args.out}`")

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from export.tfjs_tools import ToolFailedError
 from leaflake import UsageError
 
 PAGES = Path(__file__).parent / "browser"
@@ -90,7 +91,7 @@ def ask_browser(
 
     `model` is the TF.js folder, `npm` the node_modules folder with the runtimes, `core` the ONNX
     file for onnxruntime-web, if the task has that. Raises UsageError if there is no browser,
-    RuntimeError with the page's own words if it failed.
+    ToolFailedError with the page's own words if it failed.
     """
     program = browser or find_browser()
     found, done = Found(), threading.Event()
@@ -104,11 +105,11 @@ def ask_browser(
         while not done.wait(1.0):
             waited += 1.0
             if process.poll() is not None:
-                raise RuntimeError(f"{program} ended by itself with status {process.returncode}")
+                raise ToolFailedError(f"{program} ended by itself with status {process.returncode}")
             if waited > TIMEOUT_S:
-                raise RuntimeError(f"{program} did not finish within {TIMEOUT_S:.0f} s")
+                raise ToolFailedError(f"{program} did not finish within {TIMEOUT_S:.0f} s")
     if found.failure:
-        raise RuntimeError(f"the page failed in {program}: {found.failure}")
+        raise ToolFailedError(f"the page failed in {program}: {found.failure}")
     return found
 
 

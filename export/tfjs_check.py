@@ -40,7 +40,7 @@ from export.tfjs_compare import (
 )
 from export.tfjs_core import export_core
 from export.tfjs_plan import Core, ask_core
-from export.tfjs_tools import RUNTIMES, TOOLS, find_tools
+from export.tfjs_tools import RUNTIMES, TOOLS, ToolFailedError, find_tools
 from export.tfjs_weights import MODEL_NAME, read_model
 from leaflake import UsageError
 from shards.decode import decode_image
@@ -127,7 +127,7 @@ def check_model(
     """Ask torch, TF.js and onnxruntime-web for their answers to the `encoded` pictures.
 
     `folder` holds the TF.js model of `model`, temperatures included. Raises UsageError if it is
-    another network's, RuntimeError if the browser failed.
+    another network's, ToolFailedError if the browser failed.
     """
     said = {"torch": predict_pictures(model, encoded, class_index, "torch")}
     with tempfile.TemporaryDirectory(prefix="leaflake-tfjs-") as work:
@@ -194,6 +194,9 @@ def main() -> int:
     except UsageError as error:
         print(f"export.tfjs_check: {error}", file=sys.stderr)
         return 2
+    except ToolFailedError as error:
+        print(f"export.tfjs_check: {error}", file=sys.stderr)
+        return 1
     print_table(checked)
     return 1 if checked.faults else 0
 

@@ -13,6 +13,11 @@ RUNTIMES = "node_modules"
 """In it: TF.js and onnxruntime-web."""
 
 
+class ToolFailedError(Exception):
+    """A program that is not ours, the converter or the browser, failed; the message has its own
+    words."""
+
+
 def find_tools(tools: Path) -> Path:
     """The Python of the converter's environment. Raises UsageError if it is not complete."""
     if not (tools / ".complete").is_file():

@@ -17,6 +17,7 @@ from export.manifest import MANIFEST_NAME, REJECTIONS, Manifest, read_fields
 from export.parity import BROWSER, GOLDEN, Parity, compare, faults
 from export.said import Said, ask_onnx
 from export.said_browser import ask_in_browser, missing_browser
+from export.tfjs_tools import ToolFailedError
 from leaflake import UsageError
 
 REPEATS = 20
@@ -83,22 +84,25 @@ def _ask(
     bundle: Path, manifest: Manifest, golden: Golden, browser: bool
 ) -> tuple[dict[str, Parity], list[str]]:
     thresholds = np.array([manifest.rejection[name]["threshold"] for name in REJECTIONS])
+    wrong: list[str] = []
     said = {
         name: ask_onnx(bundle / name, golden.encoded, name)
         for name in manifest.files
         if name.endswith(".onnx")
     }
     if browser:
-        said[BROWSER] = ask_in_browser(
-            bundle,
-            golden.encoded,
-            size=manifest.input["eval_size"],
-            num_species=golden.said.species.shape[1],
-            num_classes=golden.said.joint.shape[1],
-            repeats=REPEATS,
-        ).said
+        try:
+            said[BROWSER] = ask_in_browser(
+                bundle,
+                golden.encoded,
+                size=manifest.input["eval_size"],
+                num_species=golden.said.species.shape[1],
+                num_classes=golden.said.joint.shape[1],
+                repeats=REPEATS,
+            ).said
+        except ToolFailedError as error:
+            wrong.append(f"{BROWSER}: {error}")
     parity: dict[str, Parity] = {}
-    wrong: list[str] = []
     for name, one in said.items():
         if sizes := _other_sizes(one, golden.said):
             wrong.append(f"{name}: {sizes}")

@@ -5,6 +5,7 @@ import pytest
 from export import bundle
 from export.manifest import read_manifest
 from export.parity import BeyondBoundsError
+from export.tfjs_tools import ToolFailedError
 from leaflake import main
 
 
@@ -70,3 +71,14 @@ def test_a_bundle_of_the_same_run_is_kept_if_asked(made, asked, capsys):
     assert asked == {}
     assert main(["export", "runs/cpu-2", "--out", str(made), "--reuse"]) == 0
     assert asked["run"] == Path("runs/cpu-2")
+
+
+def test_a_browser_that_fails_is_told_in_its_own_words(monkeypatch, capsys):
+    def fail(*args: object, **settings: object) -> None:
+        raise ToolFailedError("chromium ended by itself with status 3")
+
+    monkeypatch.setattr(bundle, "export_bundle", fail)
+    assert main(["export", "run", "--out", "new"]) == 1
+    assert capsys.readouterr().err == (
+        "leaflake export: chromium ended by itself with status 3. Nothing was written.\n"
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from export.tfjs_browser import Task, ask_browser, find_browser
+from export.tfjs_tools import ToolFailedError
 from leaflake import UsageError
 
 # What stands for Chromium: it gets flags and, last, the page's address, and does as the page does.
@@ -66,12 +67,12 @@ def test_the_page_gets_model_and_pictures_and_its_answers_come_back(ask):
 
 
 def test_what_the_page_says_of_its_failure_is_passed_on(ask):
-    with pytest.raises(RuntimeError, match="the page failed in .*: no such kernel"):
+    with pytest.raises(ToolFailedError, match="the page failed in .*: no such kernel"):
         ask('post("failed", b"no such kernel")')
 
 
 def test_a_browser_that_ends_by_itself_is_not_waited_for(ask):
-    with pytest.raises(RuntimeError, match="ended by itself with status 3"):
+    with pytest.raises(ToolFailedError, match="ended by itself with status 3"):
         ask("sys.exit(3)")
 
 

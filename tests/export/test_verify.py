@@ -4,8 +4,10 @@ from pathlib import Path
 import onnx
 import pytest
 
+from export import verify
 from export.bundle_files import describe_file
 from export.manifest import manifest_text
+from export.tfjs_tools import ToolFailedError
 from export.verify import verify_bundle
 from leaflake import UsageError, main
 
@@ -35,6 +37,17 @@ def test_one_changed_byte_is_found_in_its_file_and_no_model_is_asked(bundle):
         str(path),
     ]
     assert "missing" in found.faults[0] and "was changed or cut" in found.faults[1]
+
+
+def test_a_browser_that_fails_is_a_fault_and_the_others_are_asked(bundle, monkeypatch):
+    def fail(*args: object, **settings: object) -> None:
+        raise ToolFailedError("chromium ended by itself with status 3")
+
+    monkeypatch.setattr(verify, "_why_not_browser", lambda *args: "")
+    monkeypatch.setattr(verify, "ask_in_browser", fail)
+    found = verify_bundle(bundle)
+    assert found.faults == ("browser/model.json: chromium ended by itself with status 3",)
+    assert list(found.parity) == ["server.fp32.onnx", "server.int8.onnx"]
 
 
 def reseal(bundle: Path, **fields: object) -> None:
