@@ -30,8 +30,8 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_scores_are_compared_where_each_loses_as_many_known_pictures():
-    # One of 20 may be lost, the highest: from just over 18 on a picture is turned away. AUROC is the
-    # mean of 0.975, 1 and (0.05 + 0.825 + 0.875 + 1) / 4, as equal scores count half.
+    # One of 20 may be lost, the highest: what is over 18 is turned away. The AUROC is the mean of
+    # 0.975, 1 and (0.05 + 0.825 + 0.875 + 1) / 4, as equal scores count half.
     assert cells(methods_table(FOLDS)) == [
         ["score", "AUROC", "noticed, 5 % of known lost"],
         [RULE, "0.888", "75.0 %"],
