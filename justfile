@@ -10,6 +10,7 @@ torch_index := env("TORCH_INDEX", "")
 lake := "lake"
 runs := "runs"
 bundle := "bundle"
+models := "models"
 # minutes of fine-tuning; empty leaves it to the recipe
 minutes := ""
 # ONNX Runtime's packages report to their makers otherwise; see leaflake.py
@@ -129,13 +130,22 @@ sql QUERY="": setup
 report OUT="report.html": setup
     {{ leaflake }} report --lake {{ quote(lake) }} --out {{ quote(OUT) }}
 
-# train on the lake: cpu, browser, swin-tiny, mobilenetv2-flat, rtx-3090 (CUDA), strix-halo (ROCm)
+# leaf-finder is the network that `leaflake crop` asks (ARGS: --boxes TSV, --backgrounds DIR)
+# train on the lake: cpu, browser, swin-tiny, mobilenetv2-flat, rtx-3090 (CUDA), strix-halo (ROCm); leaf-finder
 train RECIPE="cpu" *ARGS: setup
-    {{ leaflake }} train "$@" --lake {{ quote(lake) }} --out {{ quote(runs) }}
+    #!/usr/bin/env bash
+    if [ "$1" = leaf-finder ]; then
+        exec {{ quote(bin / "python") }} -m train.finder_cli "${@:2}" --lake {{ quote(lake) }} --out {{ quote(runs) }}
+    fi
+    exec {{ leaflake }} train "$@" --lake {{ quote(lake) }} --out {{ quote(runs) }}
 
 # go on with the interrupted run RUN
 resume RUN: setup
     {{ leaflake }} train --resume "$1"
+
+# does the run RUN give its figures again, with its commit, its packages and its lake? (ARGS: --here)
+reproduce RUN *ARGS: setup
+    {{ quote(bin / "python") }} -m train.reproduce "$@" --torch-index={{ quote(torch_index) }}
 
 # make a release bundle of the run RUN (ARGS: --not-plants DIR, --accuracy 0.95)
 export RUN *ARGS: setup tfjs-tools
@@ -328,6 +338,18 @@ docs: setup
     {{ quote(bin / "python") }} -m catalog.lake_page > docs/lake.md.tmp
     mv docs/lake.md.tmp docs/lake.md
 
+# take the inbox in, train a challenger, promote it if it is better (ARGS: --recipe, --not-plants DIR)
+retrain *ARGS: setup
+    {{ leaflake }} retrain --lake {{ quote(lake) }} --models {{ quote(models) }} "$@"
+
+# 50 corrections by HTTP, a new model, and the same server answers rightly; on drawn leaves, 10 minutes
+feedback-loop *ARGS: setup
+    {{ quote(bin / "python") }} -m retrain.feedback_loop "$@"
+
+# of corrections that lie, how many are believed? plants some (ARGS: --corrections, --senders)
+bench-lies LAKE=lake *ARGS: setup
+    {{ quote(bin / "python") }} -m retrain.bench_lies "$@"
+
 # time loaders beside ffcv, LitData and others, with a plot; SRC: pictures, or a lake (ARGS: --only, --rounds)
 bench-loader SRC="../shared/data/leaves" *ARGS: rivals
     @src=$1; shift; {{ just }} bench-on-lake shards.bench_loader "$src" \
@@ -383,6 +405,15 @@ compare +RUNS: setup
 zoo *ARGS: setup
     {{ quote(bin / "python") }} -m train.zoo --lake {{ quote(lake) }} --out {{ quote(runs / "zoo") }} "$@"
 
+# what are labels worth, and what helps where there are few? (ARGS: --minutes, --shares, --ways)
+label-efficiency *ARGS: setup
+    {{ quote(bin / "python") }} -m train.label_efficiency --lake {{ quote(lake) }} \
+        --out {{ quote(runs / "labels") }} "$@"
+
 # does the view suspect_labels find wrong labels? plants some, and looks (a run and its lake)
 bench-labels RUN *ARGS: setup
     {{ quote(bin / "python") }} -m train.bench_labels "$@"
+
+# does a run do better on leaves that are cropped first? the whole picture beside crops (ARGS: --lake)
+bench-crop RUN FINDER *ARGS: setup
+    {{ quote(bin / "python") }} -m train.two_step "$@"

@@ -12,6 +12,7 @@ ACTIONS = {
     "create": ("catalog.create_cli", "an empty lake, with its snapshots where you say"),
     "history": ("catalog.history_cli", "what each snapshot changed, and why"),
     "check": ("shards.check_cli", "are the shards what the catalog says?"),
+    "wanted": ("catalog.wanted_cli", "which pictures would help most, for those who collect"),
 }
 
 EXAMPLE = """example:

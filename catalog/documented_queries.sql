@@ -99,3 +99,6 @@ SELECT received, model, predicted_species, predicted_condition, probability, sai
     said_condition, other, key FROM corrections
 WHERE (said_species, said_condition) IS DISTINCT FROM (predicted_species, predicted_condition)
 ORDER BY probability DESC NULLS LAST LIMIT 20;
+
+-- Which pictures would help most, and why
+SELECT rank, species, condition, other, score, why FROM wanted LIMIT 20;

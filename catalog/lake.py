@@ -20,14 +20,13 @@ import duckdb
 
 from catalog.attach import attach, data_path, quote
 from catalog.database import FILE_NAME, SETTINGS_NAME, Database, find_database, settings_bytes
-from catalog.describe import view_comment
 from catalog.moment import Moment, past_time
+from catalog.schema import bring_up_to_date, define_all, is_up_to_date
 from catalog.storage import PROTOCOL, Place, as_place, is_url, join, make_folder, publish
 from catalog.turns import turn
 from leaflake import UsageError
 
 CATALOG_NAME = FILE_NAME
-_SQL = Path(__file__).parent
 _METADATA = "__ducklake_metadata_lake.ducklake_metadata"
 
 NO_SNAPSHOT = re.compile("No snapshot found|out of range for the destination type")
@@ -163,6 +162,7 @@ class Lake:
 def open_lake(place: Place, *, read_only: bool = True, at: Moment | None = None) -> Lake:
     """Open an existing lake, as of snapshot `at` or of a time (ISO 8601, UTC without an offset).
 
+    One that an older version made gets the newer tables and views when it is opened for writing.
     Raises UsageError if there is no lake, or there was none at that time, or no such snapshot.
     """
     place = as_place(place)
@@ -175,7 +175,10 @@ def open_lake(place: Place, *, read_only: bool = True, at: Moment | None = None)
     if not read_only and at is None:
         refuse_read_only(place)
     if at is None:
-        return _attach(place, database, ["READ_ONLY"] if read_only else [])
+        lake = _attach(place, database, ["READ_ONLY"] if read_only else [])
+        if not read_only:
+            _bring_up_to_date(lake)
+        return lake
     option = (
         f"SNAPSHOT_VERSION {at}"
         if isinstance(at, int)
@@ -240,21 +243,6 @@ def refuse_read_only(place: Place) -> None:
     )
 
 
-def define_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view of views/*.sql; the comment that heads the file becomes its comment.
-
-    A view that reads another one is made after it.
-    """
-    files = sorted((_SQL / "views").glob("*.sql"))
-    waiting = {file.stem: file.read_text(encoding="utf-8") for file in files}
-    while waiting:
-        reads = {name: set(re.findall(r"\b(?:FROM|JOIN) (\w+)", waiting[name])) for name in waiting}
-        name = next(name for name in waiting if not (reads[name] - {name}) & waiting.keys())
-        text = waiting.pop(name)
-        connection.execute(text)
-        connection.execute(f"COMMENT ON VIEW {name} IS {quote(view_comment(text))}")
-
-
 def _attach(place: Place, database: Database, options: list[str]) -> Lake:
     try:
         return Lake(place, attach(place, database, options), database)
@@ -275,8 +263,21 @@ def _fill(lake: Lake) -> None:
     with lake.commit("empty lake") as connection:
         if lake.has_tables:  # another process was faster
             return
-        connection.execute((_SQL / "schema.sql").read_text(encoding="utf-8"))
-        define_views(connection)
+        define_all(connection)
+
+
+def _bring_up_to_date(lake: Lake) -> None:
+    """Give a lake of an older version the tables and views that came later, in one snapshot."""
+    try:
+        # One whose making was interrupted has no table yet, and gets all of them in _fill.
+        if not lake.has_tables or is_up_to_date(lake.connection):
+            return
+        with lake.commit("tables and views of a newer version") as connection:
+            if not is_up_to_date(connection):  # another process may have been faster
+                bring_up_to_date(connection)
+    except BaseException:
+        lake.connection.close()
+        raise
 
 
 def _refuse_another_lakes(lake: Lake) -> None:

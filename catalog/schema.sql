@@ -141,9 +141,9 @@ CREATE TABLE feedback (
 COMMENT ON TABLE feedback IS 'One row a correction that came in through the server and was ingested from an inbox: what was predicted by which model, and what somebody says instead; the view corrections has those with pictures';
 COMMENT ON COLUMN feedback.feedback_id IS 'Name of the correction, which its sender was given too; in the inbox it is FEEDBACK_ID.json, and the picture FEEDBACK_ID.jpg';
 COMMENT ON COLUMN feedback.received IS 'When, UTC';
-COMMENT ON COLUMN feedback.sender IS 'The same for what came from one address within a month or less; neither the address nor the person can be told from it. NULL where the server saw no address';
+COMMENT ON COLUMN feedback.sender IS 'The same for what came from one address, or from one person through the bot, within a month or less; neither the address nor the person can be told from it. NULL where the server saw no address';
 COMMENT ON COLUMN feedback.request_id IS 'Id of the answer that is corrected; NULL where the browser answered by itself';
-COMMENT ON COLUMN feedback.answered_by IS 'server or browser';
+COMMENT ON COLUMN feedback.answered_by IS 'server, which the bot is too, or browser';
 COMMENT ON COLUMN feedback.model IS 'Name of the run that answered, as the sender''s page says';
 COMMENT ON COLUMN feedback.model_version IS 'When its bundle was made';
 COMMENT ON COLUMN feedback.model_sha256 IS 'The hash of its bundle';

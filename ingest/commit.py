@@ -35,7 +35,8 @@ MEMORY_LIMIT = "800MB"
 """Of DuckDB's tables, while 1.47 million rows go into the catalog; Python has its own beside it."""
 
 SAID = "said"
-"""Rule of a folder whose label people chose in the server's page, by its ids."""
+"""Rule of a folder whose label people said: in the server's page, by its ids, or in a file of
+classes."""
 
 PACKAGES = ("duckdb", "numpy", "pillow", "pyarrow", "simplejpeg")
 """What the bytes of shards and catalog depend on, besides Leaflake."""

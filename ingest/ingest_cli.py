@@ -20,13 +20,16 @@ EXAMPLE = """example:
   leaflake ingest photos/ --lake lake/ --dry-run
   leaflake ingest photos/ --lake s3://bucket/lake --engine ray --address head:6379
   leaflake ingest lake/inbox --lake lake/
+  leaflake ingest places/ --classes classes.tsv --lake places_lake/
 
 A source is a folder of class folders, or a folder of such datasets. Where folders name only a
 disease, the species comes from --species, or from a SOURCES.tsv in the source with the columns
 `dataset` and `species`. Its column `shots` may hold a regular expression with one group: files of
 a class folder in whose names it captures the same text show one thing. An inbox holds what people
-sent to `leaflake serve --inbox`; its pictures get the labels that were said. Running it again takes
-in what is new, or goes on where it was interrupted."""
+sent to `leaflake serve --inbox`; its pictures get the labels that were said. --classes is for
+pictures of other things: a table with the columns `folder` and `class`, tab-separated, that names
+the class of every folder; several folders may be one class, and `no_plant` is for what is in none.
+Running it again takes in what is new, or goes on where it was interrupted."""
 
 
 def add_ingest(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,11 @@ def add_ingest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lake", type=as_place, required=True, metavar="DIR", help="the lake to fill, or its URL"
     )
-    parser.add_argument("--species", help="species of folders that name only a disease")
+    label = parser.add_mutually_exclusive_group()
+    label.add_argument("--species", help="species of folders that name only a disease")
+    label.add_argument(
+        "--classes", type=Path, metavar="TSV", help="what every folder shows, if not plants"
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--short-side",
@@ -72,12 +79,13 @@ def run_ingest(args: argparse.Namespace) -> int:
 
     short_side = None if args.keep_original else args.short_side
     if args.dry_run:
-        print(_dry_run(args.sources, args.lake, args.species, short_side))
+        print(_dry_run(args, short_side))
         return 0
     done = ingest(
         args.sources,
         args.lake,
         species=args.species,
+        classes=args.classes,
         short_side=short_side,
         workers=args.workers,
         engine=RayCluster(args.address) if args.engine == "ray" else None,
@@ -112,10 +120,16 @@ def _num_not_compared(lake_path: Place) -> int:
     return int(row[0])
 
 
-def _dry_run(sources: list[Path], lake: Place, species: str | None, short_side: int | None) -> str:
+def _dry_run(args: argparse.Namespace, short_side: int | None) -> str:
     from ingest.run import prepare
 
-    work = prepare(sources, lake, species=species, short_side=short_side)
+    work = prepare(
+        args.sources,
+        args.lake,
+        species=args.species,
+        classes=args.classes,
+        short_side=short_side,
+    )
     lines = [
         f"would pack {_count(work.num_files, 'new file')} into {_count(len(work.plans), 'shard')}",
         str(work.needs),

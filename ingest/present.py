@@ -65,6 +65,7 @@ def compare(scan: Scan, lake_path: Place) -> Present:
         connection.register("scanned", scan.files.append_column("position", positions))
         connection.register("scanned_folders", _folder_table(scan))
         _refuse_moved_folders(connection)
+        _refuse_other_labels(connection, scan)
         corrections = _count_corrections(connection, scan)
         return Present(
             new=_new_files(connection),
@@ -153,6 +154,30 @@ def _refuse_moved_folders(connection: duckdb.DuckDBPyConnection) -> None:
             f"({known}). Rename the folder of one of the two datasets, so that they can be told "
             "apart. Nothing was written."
         )
+
+
+def _refuse_other_labels(connection: duckdb.DuckDBPyConnection, scan: Scan) -> None:
+    """A folder's label stands once it is in the lake, so that another one would be passed over.
+
+    The labels of an inbox, whose folders have a stroke in their names, may have been mended.
+    """
+    said = {
+        (one.dataset, one.folder): one.label[0]
+        for one in scan.folders
+        if one.label and "/" not in one.folder
+    }
+    if not said:
+        return
+    query = "SELECT dataset, folder, species FROM folders ORDER BY ALL"
+    for dataset, folder, species in connection.execute(query).fetchall():
+        now = said.get((dataset, folder), species)
+        if now != species:
+            raise UsageError(
+                f"the folder {folder!r} of {dataset!r} is {species or 'without a label'} in the "
+                f"lake, and {now} in the file of classes. "
+                "Relabel it there first, in `folders` for pictures to come and in `samples` for "
+                "those that are there (leaflake sql, UPDATE). Nothing was written."
+            )
 
 
 def _refuse_no_lake(lake_path: Place) -> None:

@@ -82,6 +82,7 @@ def ingest(
     lake_path: Place,
     *,
     species: str | None = None,
+    classes: Path | None = None,
     short_side: int | None = DEFAULT_SHORT_SIDE,
     workers: int = 1,
     seed: int = 0,
@@ -90,15 +91,18 @@ def ingest(
 ) -> Ingested:
     """Take the pictures of `sources` that the lake does not have yet into it.
 
-    `short_side` None keeps every picture's size. Without an `engine`, `workers` processes of this
-    machine pack the shards.
+    `classes` is a file that says what each class folder shows, if that is no plant with a
+    condition (ingest/classes.py). `short_side` None keeps every picture's size. Without an
+    `engine`, `workers` processes of this machine pack the shards.
     Raises UsageError, before anything is written, if a source holds nothing, if `lake_path` is a
     folder of something else or lies in a source, if another ingest is at work on it, or if the
     disk is too small; and, with complete shards kept, if a worker dies or the disk fills up.
     """
     started = datetime.now(UTC).replace(tzinfo=None)
     engine = engine or LocalProcesses(workers)
-    work = prepare(sources, lake_path, species=species, short_side=short_side, seed=seed)
+    work = prepare(
+        sources, lake_path, species=species, classes=classes, short_side=short_side, seed=seed
+    )
     if dry_run or not (work.plans or work.present.has_news):
         if not dry_run:
             _mend_taxonomy(lake_path)
@@ -141,6 +145,7 @@ def prepare(
     lake_path: Place,
     *,
     species: str | None = None,
+    classes: Path | None = None,
     short_side: int | None = DEFAULT_SHORT_SIDE,
     seed: int = 0,
 ) -> Work:
@@ -148,7 +153,7 @@ def prepare(
     _refuse_lake_in_source(sources, lake_path)
     durations: dict[str, float] = {}
     with _timed(durations, "scan"):
-        found = scan(sources, species)
+        found = scan(sources, species, classes)
     return _plan(found, lake_path, short_side, seed, durations)
 
 

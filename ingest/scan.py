@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.classes import label_folders, read_classes
 from ingest.inbox import FEEDBACK, InboxScan, Label, scan_inbox
 from ingest.listing import FILE, Lister, Listing, printable
 from ingest.sources import (
@@ -50,7 +51,8 @@ class ClassFolder:
     """May be 0."""
 
     label: Label | None = None
-    """Where it was said in ids, as in an inbox; None: the name has to be read."""
+    """Where it was said in ids, as in an inbox or a file of classes; None: the name has to be
+    read."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,19 @@ class Scan:
     """As inbox.FEEDBACK says: what inboxes hold, with pictures and without."""
 
 
-def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
+def scan(sources: Sequence[Path], species: str | None = None, classes: Path | None = None) -> Scan:
     """All class folders of `sources` and their files.
 
-    `species` is the hint for every dataset for which no SOURCES.tsv gives one. Links to sources,
-    datasets and class folders are followed; below a class folder a link is a file.
+    `species` is the hint for every dataset for which no SOURCES.tsv gives one. `classes` is a file
+    that names the class of every folder (ingest/classes.py). Links to sources, datasets and class
+    folders are followed; below a class folder a link is a file.
     Raises UsageError if a source is no folder, holds no file in any class folder, cannot be read,
-    or is neither a dataset nor a collection; or if a SOURCES.tsv makes no sense.
+    or is neither a dataset nor a collection; or if a SOURCES.tsv or `classes` makes no sense.
     """
     refuse_unknown_species(species, "--species")
+    said = read_classes(classes) if classes else {}
     datasets: list[Dataset] = []
-    classes: list[tuple[ClassFolder, pa.Table]] = []
+    found: list[tuple[ClassFolder, pa.Table]] = []
     inboxes: list[InboxScan] = []
     strays = 0
     with Lister() as lister:
@@ -107,11 +111,11 @@ def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
                 inbox = scan_inbox(source.resolve())
                 inboxes.append(inbox)
                 datasets.append(Dataset(inbox.name, inbox.path, None, None))
-                classes += _said_classes(inbox)
+                found += _said_classes(inbox)
                 continue
             top = lister.list_folder(_resolved(source))
             strays += _count_strays(top)
-            before = len(classes)
+            before = len(found)
             for listing, row, class_listings in _find_datasets(source, top, lister):
                 strays += _count_strays(listing) if listing is not top else 0
                 hint = row.species or species
@@ -119,19 +123,21 @@ def scan(sources: Sequence[Path], species: str | None = None) -> Scan:
                 for one in class_listings:
                     files = lister.files_below(one)
                     identity = (listing.name, one.name, printable(one.path))
-                    classes.append((ClassFolder(*identity, hint, files.num_rows), files))
-            if not any(folder.num_files for folder, _ in classes[before:]):
+                    found.append((ClassFolder(*identity, hint, files.num_rows), files))
+            if not any(folder.num_files for folder, _ in found[before:]):
                 raise UsageError(
-                    f"{source}: no file in any class folder ({len(classes) - before} folders "
+                    f"{source}: no file in any class folder ({len(found) - before} folders "
                     "looked at). Expected SOURCE/CLASS NAME/PICTURES. Nothing was written."
                 )
-    classes.sort(key=lambda one: (one[0].dataset, one[0].folder))
-    folders = tuple(folder for folder, _ in classes)
+    found.sort(key=lambda one: (one[0].dataset, one[0].folder))
+    folders = tuple(folder for folder, _ in found)
     _refuse_twins(folders)
+    if classes:
+        folders = label_folders(folders, said, classes)
     return Scan(
         datasets=one_a_name(datasets),
         folders=folders,
-        files=_joined([files for _, files in classes]),
+        files=_joined([files for _, files in found]),
         passed_over=PassedOver(
             strays,
             lister.hidden_files,

@@ -171,6 +171,8 @@ def say(row: dict[str, Any]) -> str:
         return f"error: {row['error']['message']}"
     answer, guess = row["answer"], row["species"][0]["species"]
     rank = answer["rank"]
+    if is_flat(row):
+        return _say_class(answer, guess)
     if rank == "unknown_species":
         return (
             "unknown species (a plant, but none of the species that this model knows; most like "
@@ -185,6 +187,23 @@ def say(row: dict[str, Any]) -> str:
         return f"{answer['species']}, condition not sure ({sure})"
     if rank == "not_a_plant":
         return f"not a plant ({sure})"
+    return f"not sure (best guess {guess}, {sure})"
+
+
+def is_flat(row: dict[str, Any]) -> bool:
+    """Whether what is likeliest has no conditions, as of a model that knows beach and mountain."""
+    from serve.labels import NO_PLANT, UNKNOWN  # brings numpy, for which --help must not wait
+
+    ids = [one["condition_id"] for one in row["conditions"] if one["species_id"] != NO_PLANT]
+    return ids != [] and set(ids) == {UNKNOWN}
+
+
+def _say_class(answer: dict[str, Any], guess: str) -> str:
+    if answer["probability"] is None or answer["rank"] == "not_a_plant":
+        return "none of these"
+    sure = percent(answer["probability"])
+    if answer["rank"] == "species":
+        return f"{answer['species']} ({sure})"
     return f"not sure (best guess {guess}, {sure})"
 
 

@@ -28,7 +28,8 @@ TOKEN_LETTERS = 12
 
 
 def sender_token(folder: Path, network: str) -> str | None:
-    """The token of what guard.network_of gives, under this month's key; None for no address."""
+    """The token of what guard.network_of gives, or of `telegram:NUMBER` for a person who uses the
+    bot, under this month's key; None for no address."""
     if not network:
         return None
     key = _key(folder / KEY_NAME)

@@ -28,7 +28,7 @@ from leaflake import UsageError
 from shards.cache import Cache
 from shards.crop import Crops
 from shards.order import Epoch, Order, Rank, this_rank
-from shards.select import Selection, select_from
+from shards.select import UNLABELLED, Selection, select_from
 from shards.slots import HELD, SlotMemory, Slots
 from shards.stats import Meter, Stats
 from shards.stream import ReadAhead, stream_batches
@@ -73,6 +73,7 @@ class Loader:
         seed: int = 0,
         crops: Crops | None = None,
         max_repeat: float = 1.0,
+        views: int = 1,
         workers: Workers | int | None = None,
         cache: bool = True,
         leave_bytes: int = LEAVE_BYTES,
@@ -85,8 +86,9 @@ class Loader:
         `lake` is a lake's folder or URL, as it was `at` a snapshot or time; or a selection. With
         `crops` an epoch is shuffled, and sees a class of n pictures min(n_max, n * max_repeat)
         times, n_max being the largest class; without, pictures come whole, squeezed to squares of
-        `size` pixels, in the selection's order. `workers` is a number of processes (default: one a
-        core), or Workers that loaders share. The cache refuses to take what would not leave
+        `size` pixels, in the selection's order. Of each picture `views` crops stand side by side;
+        `batch_size`, a multiple, counts them all. `workers` is a number of processes (default: one
+        a core), or Workers that loaders share. The cache refuses to take what would not leave
         `leave_bytes`. Without it pictures are read shard by shard, and shuffled over `window` of
         them. `rank` is torchrun's. `pin` is called once, with the memory of the batches, uint8
         (bytes,).
@@ -94,6 +96,8 @@ class Loader:
         """
         if max_repeat > 1 and crops is None:
             raise ValueError("only random crops may be repeated; judge on every picture once")
+        if batch_size % views:
+            raise ValueError(f"a batch of {batch_size} cannot hold {views} crops of each picture")
         self.tree: LabelTree | None = None
         if isinstance(lake, Selection):
             self.selection = lake
@@ -102,7 +106,7 @@ class Loader:
         self.size = size
         self.crops = crops
         self.order = Order(
-            self.selection.class_index,
+            self.selection.class_index - UNLABELLED,  # counted from 0
             self.selection.shard,
             batch_size,
             seed=seed,
@@ -110,6 +114,7 @@ class Loader:
             shuffle=crops is not None,
             max_repeat=max_repeat,
             window=None if cache else window,
+            views=views,
         )
         self.num_batches = self.order.num_batches()
         self.cache = Cache(self.selection, leave_bytes=leave_bytes) if cache else None
@@ -223,7 +228,7 @@ class Loader:
         return first, size
 
     def _slots(self, batch_size: int) -> Slots:
-        capacity = batch_size + (self.order.rank.world > 1)
+        capacity = batch_size + self.order.views * (self.order.rank.world > 1)
         encoded = 0 if self.cache else capacity * int(self.selection.length.max())
         return Slots(self._ahead + HELD, capacity, self.size, encoded)
 
@@ -279,5 +284,5 @@ class Loader:
         for array in (order.class_index, order.shard):
             digest.update(np.ascontiguousarray(array).data)
         settings = (order.batch_size, order.seed, order.rank.world, order.max_repeat, order.window)
-        digest.update(repr((settings, order.shuffle, self.crops, self.size)).encode())
+        digest.update(repr((settings, order.shuffle, order.views, self.crops, self.size)).encode())
         return digest.hexdigest()

@@ -39,7 +39,8 @@ class Epoch:
     """int64 (batches + 1,): batch b is the places from bounds[b] to bounds[b + 1]."""
 
     read: np.ndarray
-    """int64 (M,), the same rows in the order in which a stream reads them from the shards."""
+    """int64 (M / views,), the same rows, each once for all of its views, in the order in which a
+    stream reads them from the shards."""
 
     @property
     def num_batches(self) -> int:
@@ -73,10 +74,13 @@ class Order:
     """Of a stream, which reads shard after shard: a picture comes at most so many places after it
     was read. None: from memory, where any order is as fast."""
 
+    views: int = 1
+    """How many crops of each picture stand side by side in a batch, whose size counts them all."""
+
     def num_batches(self) -> int:
         """Batches an epoch, on every rank. Raises UsageError if some rank would get none."""
-        counts = np.bincount(self.class_index)
-        return len(_even_bounds(int(_class_totals(counts, self.max_repeat).sum()), self)) - 1
+        totals = _class_totals(np.bincount(self.class_index), self.max_repeat)
+        return len(_even_bounds(self.views * int(totals.sum()), self)) - 1
 
     def epoch(self, epoch: int) -> Epoch:
         """Epoch number `epoch`."""
@@ -91,14 +95,15 @@ class Order:
             sequence = np.repeat(sequence, repeats[sequence])
         if self.shuffle and self.window is None:
             random.shuffle(sequence)
-        draws = random.random((len(sequence), NUM_DRAWS), dtype=np.float32)
-        mine, bounds = self._part(len(sequence)), _even_bounds(len(sequence), self)
-        index, draws = sequence[mine], draws[mine]
-        if not self.shuffle or self.window is None:
-            return Epoch(index, draws, bounds, read=index)
-        delay = self.window * random.random(len(sequence))[mine]
-        moved = np.argsort(np.arange(len(index)) + delay)
-        return Epoch(index[moved], draws[moved], bounds, read=index)
+        draws = random.random((len(sequence), self.views * NUM_DRAWS), dtype=np.float32)
+        mine, bounds = self._part(len(sequence)), _even_bounds(self.views * len(sequence), self)
+        read, draws = sequence[mine], draws[mine]
+        index = read
+        if self.shuffle and self.window is not None:
+            delay = self.window * random.random(len(sequence))[mine]
+            moved = np.argsort(np.arange(len(index)) + delay)
+            index, draws = index[moved], draws[moved]
+        return Epoch(np.repeat(index, self.views), draws.reshape(-1, NUM_DRAWS), bounds, read)
 
     def _part(self, total: int) -> slice:
         """This rank's places: every world-th from memory, a stretch of a stream.
@@ -145,14 +150,14 @@ def _class_totals(counts: np.ndarray, max_repeat: float) -> np.ndarray:
 
 
 def _even_bounds(total: int, order: Order) -> np.ndarray:
-    """Bounds of this rank's batches: as many as the rank with the fewest pictures can fill."""
-    rank, world = order.rank.rank, order.rank.world
-    fewest = total // world
+    """Bounds of this rank's batches: as many as the rank with the fewest crops can fill."""
+    rank, world, views = order.rank.rank, order.rank.world, order.views
+    fewest = total // views // world * views
     if fewest == 0:
         raise UsageError(
-            f"{total} pictures cannot be shared by {world} processes. Widen the selection, or "
-            "start fewer. Nothing was written."
+            f"{total // views} pictures cannot be shared by {world} processes. Widen the "
+            "selection, or start fewer. Nothing was written."
         )
     bounds = np.arange(0, fewest + order.batch_size, order.batch_size)
-    bounds[-1] = fewest + (rank < total % world)
+    bounds[-1] = fewest + views * (rank < total // views % world)
     return bounds

@@ -16,6 +16,9 @@ from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from shards.reads import shard_path
 
+UNLABELLED = -1
+"""Class of a picture of which nothing is said."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -26,7 +29,7 @@ class Selection:
 
     class_index: np.ndarray
     """int64 (N,), positions in the label tree; its number of classes plus the position of the
-    species, where only that is known."""
+    species, where only that is known; UNLABELLED where nothing is."""
 
     shard: np.ndarray
     """int64 (N,)."""
@@ -54,6 +57,21 @@ class Selection:
             shards_folder=self.shards_folder,
         )
 
+    def labelled(self) -> Selection:
+        """Itself, or its part of which something is known."""
+        known = self.class_index != UNLABELLED
+        return self if known.all() else self.take(np.flatnonzero(known))
+
+    def beside(self, other: Selection) -> Selection:
+        """Both, of one lake, by their place on disk."""
+        both = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("class_index", "shard", "offset", "length")
+        }
+        keys, datasets = self.keys + other.keys, self.datasets + other.datasets
+        whole = Selection(keys, datasets, **both, shards_folder=self.shards_folder)
+        return whole.take(np.lexsort((whole.offset, whole.shard)))
+
 
 def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = False) -> Selection:
     """The labelled samples of `lake` for which the SQL condition `where` holds.
@@ -63,14 +81,7 @@ def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = Fals
     class that `tree` lacks.
     """
     labelled = "species IS NOT NULL" + ("" if species_only else ' AND "condition" IS NOT NULL')
-    try:
-        # The line break is for a `where` that ends in a comment.
-        found = lake.connection.execute(
-            'SELECT "key", dataset, species, "condition", shard, "offset", length FROM samples '
-            f'WHERE {labelled} AND ({where}\n) ORDER BY shard, "offset"'
-        ).to_arrow_table()
-    except duckdb.Error as error:
-        raise UsageError(f"--where {where!r}: {str(error).splitlines()[0]}") from None
+    found = _rows(lake, labelled, where)
     if not found.num_rows:
         raise UsageError(f"{lake.path}: no labelled sample matches {where!r}. Nothing was written.")
     # By code and not as text: a million and a half Python strings a column would be 80 MB each.
@@ -83,6 +94,29 @@ def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = Fals
         )
         for label in labels
     ]
+    return _selection(lake, found, np.array(class_index, dtype=np.int64)[of_label])
+
+
+def select_unlabelled(lake: Lake, where: str) -> Selection:
+    """The samples for which `where` holds, whatever is known of them, as UNLABELLED. There may be
+    none. Raises UsageError if DuckDB cannot make sense of `where`."""
+    found = _rows(lake, "true", where)
+    return _selection(lake, found, np.full(found.num_rows, UNLABELLED, dtype=np.int64))
+
+
+def _rows(lake: Lake, kind: str, where: str) -> pa.Table:
+    """What a Selection needs of the samples of which both conditions hold, by place on disk."""
+    try:
+        # The line break is for a `where` that ends in a comment.
+        return lake.connection.execute(
+            'SELECT "key", dataset, species, "condition", shard, "offset", length FROM samples '
+            f'WHERE {kind} AND ({where}\n) ORDER BY shard, "offset"'
+        ).to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(f"--where {where!r}: {str(error).splitlines()[0]}") from None
+
+
+def _selection(lake: Lake, found: pa.Table, class_index: np.ndarray) -> Selection:
     datasets, of_dataset = _coded(found["dataset"])
     shard, offset, length = (
         found[name].to_numpy().astype(np.int64) for name in ("shard", "offset", "length")
@@ -90,7 +124,7 @@ def select(lake: Lake, where: str, tree: LabelTree, *, species_only: bool = Fals
     return Selection(
         keys=tuple(found["key"].to_pylist()),
         datasets=tuple(map(datasets.__getitem__, of_dataset.tolist())),
-        class_index=np.array(class_index, dtype=np.int64)[of_label],
+        class_index=class_index,
         shard=shard,
         offset=offset,
         length=length,

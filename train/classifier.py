@@ -9,18 +9,28 @@ from torch import nn
 
 from catalog.taxonomy import LabelTree
 from train.backbones import Backbone
+from train.freezing import keep_still
 from train.hierarchy import FlatHeads, HierarchicalHeads, LogProbs
 from train.preprocess import Preprocess
 from train.recipes import Heads
+from train.twins import Projector
 
 
 class Classifier(nn.Module):
     """Upright RGB uint8 (H, W, 3) of any size -> log-probabilities over the label tree."""
 
     def __init__(
-        self, backbone: Backbone, tree: LabelTree, eval_size: int, heads: Heads = "hierarchical"
+        self,
+        backbone: Backbone,
+        tree: LabelTree,
+        eval_size: int,
+        heads: Heads = "hierarchical",
+        projector: int | None = None,
     ) -> None:
-        """Species, then condition given the species; or, as a baseline, one flat softmax."""
+        """Species, then condition given the species; or, as a baseline, one flat softmax.
+
+        `projector`: the width of one, for a loss that compares crops (train/twins.py).
+        """
         super().__init__()
         if heads not in get_args(Heads):
             raise ValueError(f"heads {heads!r} are not one of {', '.join(get_args(Heads))}")
@@ -28,15 +38,14 @@ class Classifier(nn.Module):
         self.preprocess = Preprocess(eval_size, backbone.mean, backbone.std)
         self.backbone = backbone.network
         self.heads = make(backbone.num_features, tree)
+        self.projector = Projector(backbone.num_features, projector) if projector else None
         self.frozen: frozenset[str] = frozenset()
         """Names of the backbone's modules that stay in evaluation mode; see train/freezing.py."""
 
     def train(self, mode: bool = True) -> Classifier:
         """As nn.Module does it, but for the frozen part."""
         super().train(mode)
-        for name, module in self.backbone.named_modules():
-            if name in self.frozen:
-                module.eval()
+        keep_still(self.backbone, self.frozen)
         return self
 
     def forward(self, image: torch.Tensor) -> tuple[LogProbs, torch.Tensor]:

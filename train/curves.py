@@ -19,7 +19,9 @@ SHOWN = {
 
 def draw_curves(run: Path) -> None:
     """Write RUN/metrics.png."""
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    path = run / "metrics.jsonl"
+    # Without heads and without time for a step there is no row.
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines]
     # Not pyplot, which would look for a display and keep the figure.
     figure = matplotlib.figure.Figure(figsize=(10, 4), layout="constrained")
@@ -42,6 +44,7 @@ def draw_losses(axes: Any, rows: list[dict[str, Any]]) -> None:
         ("train, epochs", epochs, "loss", "C0o"),
         ("val, averaged weights", epochs, "val_loss", "C1o-"),
     ):
+        chosen = [row for row in chosen if key in row]  # without labels nothing is judged
         if chosen:
             steps = [row["steps"] for row in chosen]
             width = 0.8 if style == "C0-" else 1.5

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import timm.layers
 import torch
@@ -47,6 +48,11 @@ class Team:
         total = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(total)
         return total.tolist()
+
+    def total(self, part: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, with gradients; as each of them computes the same from it,
+        a part's gradient is `world` times what it is to one, as gradients are averaged later."""
+        return part if self.world == 1 else _Total.apply(part)
 
     def firsts(self, text: str) -> str:
         """What rank 0 says."""
@@ -104,6 +110,22 @@ class Team:
         if when and isinstance(module, DistributedDataParallel):
             return module.no_sync()
         return nullcontext()
+
+
+class _Total(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum over them as well."""
+
+    @staticmethod
+    def forward(context: Any, part: torch.Tensor) -> torch.Tensor:
+        total = part.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
 
 
 @contextmanager

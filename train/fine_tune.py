@@ -19,10 +19,12 @@ from shards.loader import Batch
 from train.augment import seed_step
 from train.best import Best
 from train.clock import Clock, rate_share
+from train.lesson import Row
+from train.pretraining import Pretraining
 from train.running import Running
 from train.speed import precision_name
 from train.stopping import StopAsked
-from train.training import Row, Training
+from train.training import Training
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -40,7 +42,7 @@ class Stopped(KeyboardInterrupt):
 class FineTune:
     """Fine-tuning in progress."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training | Pretraining) -> None:
         self.training = training
         recipe, model = training.recipe, training.model
         self.optimiser = timm.optim.create_optimizer_v2(
@@ -87,8 +89,9 @@ class FineTune:
             while progress < 1:
                 progress = self.run_epoch(progress, stop, bar)
         if self.clock.step == 0:
-            found = training.judge(training.model)
-            self.best.offer(training.model, {"epoch": 0, **found}, training.keep)
+            average = self.average.module  # still what it is an average of
+            found = training.judge(average)
+            self.best.offer(average, {"epoch": 0, **found}, training.keep)
         training.model.load_state_dict(self.best.state)
         return self.best.figures
 
@@ -115,10 +118,13 @@ class FineTune:
                 self.save()
         if self.clock.step == (epoch + 1) * self.steps_an_epoch:
             next(batches, None)  # lets the loader end the epoch
-        if self.epoch.pictures:
-            self.judge_epoch(epoch)
-            self.save()
-        return self.agreed_progress()
+        if not self.epoch.pictures:
+            return self.agreed_progress()
+        found = self.judge_epoch(epoch)
+        self.save()
+        progress = self.agreed_progress()
+        training.after_epoch(progress, found)
+        return progress
 
     def take_step(
         self, batches: Iterator[Batch], epoch: int, progress: float, stop: StopAsked
@@ -130,7 +136,7 @@ class FineTune:
         seed_step(recipe.seed, number + 1, team)
         done = number % self.steps_an_epoch * recipe.accumulate
         parts = min(recipe.accumulate, training.train.num_batches - done)
-        seen, loss_sum, hits, waited_s = 0, 0.0, 0.0, 0.0
+        seen, judged, loss_sum, hits, waited_s = 0, 0, 0.0, 0, 0.0
         for part in range(parts):
             asked = time.monotonic()
             batch = next(batches)
@@ -144,15 +150,16 @@ class FineTune:
             seen += len(batch.keys)
             loss_sum += answer.loss.item() * len(batch.keys)
             hits += answer.hits
+            judged += answer.judged
             del batch  # so that its memory can be used again
         self.clock.step += 1
         mine = self.clock.progress() if team.is_first else 0.0
-        pictures, loss_sum, hits, stops, progress = team.sums(
-            [seen, loss_sum, hits, stop.asked, mine]
+        pictures, judged_sum, loss_sum, hits_sum, stops, progress = team.sums(
+            [seen, judged, loss_sum, hits, stop.asked, mine]
         )
         self.update(recipe.batch_size / pictures)
         for running in (self.epoch, self.interval):
-            running.add(int(pictures), loss_sum, int(hits), waited_s)
+            running.add(int(pictures), int(judged_sum), loss_sum, int(hits_sum), waited_s)
         self.stopping = stops > 0
         return progress
 
@@ -170,7 +177,7 @@ class FineTune:
         self.optimiser.zero_grad()
         self.average.update(model, self.clock.step)
 
-    def judge_epoch(self, epoch: int) -> None:
+    def judge_epoch(self, epoch: int) -> dict[str, float | int]:
         """Say how good the averaged weights are on val, and keep them if they are the best."""
         training, average = self.training, self.average.module
         found = training.judge(average)
@@ -179,6 +186,7 @@ class FineTune:
         training.log({**row, **training.train.stats().row(), **found})
         self.best.offer(average, {"epoch": epoch + 1, **found}, training.keep)
         self.epoch = Running()
+        return found
 
     def line(self, epoch: int, progress: float) -> Row:
         """What the last interval was like."""

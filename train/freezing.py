@@ -39,3 +39,10 @@ def freeze_first(network: nn.Module, stages: int) -> frozenset[str]:
     for name in names:
         network.get_parameter(name).requires_grad_(False)
     return frozenset(name.rpartition(".")[0] for name in names)
+
+
+def keep_still(network: nn.Module, frozen: frozenset[str]) -> None:
+    """Put the frozen modules into evaluation mode, after the network was put into another."""
+    for name, module in network.named_modules():
+        if name in frozen:
+            module.eval()

@@ -14,15 +14,19 @@ from train.augment import seed_step
 from train.fine_tune import FineTune
 from train.heads_stage import fit_heads
 from train.kept_memory import keep_freed_memory
+from train.lesson import Row as Row
+from train.pretraining import Pretraining
 from train.speed import choose_precision, precision_name
-from train.training import Row as Row
 from train.training import Training as Training
 
 
-def fit(training: Training, saved: dict[str, Any] | None = None) -> dict[str, float | int]:
+def fit(
+    training: Training | Pretraining, saved: dict[str, Any] | None = None
+) -> dict[str, float | int]:
     """Train, from the beginning or from a `saved` state; see train/checkpoint.py.
 
-    Leaves the best averaged weights in `training.model`. Returns their val figures.
+    Leaves the best averaged weights in `training.model`. Returns their val figures, of which there
+    are none without labels.
     """
     if training.device.type == "cpu":
         keep_freed_memory()
@@ -33,7 +37,7 @@ def fit(training: Training, saved: dict[str, Any] | None = None) -> dict[str, fl
         training.save(saved)
     training.precision = getattr(torch, saved["precision"])
     training.model.load_state_dict(saved["model"])
-    if "fine_tune" not in saved and training.recipe.heads_first:
+    if isinstance(training, Training) and "fine_tune" not in saved and training.recipe.heads_first:
         fit_heads(training)
     tuning = FineTune(training)
     if "fine_tune" in saved:
@@ -43,7 +47,7 @@ def fit(training: Training, saved: dict[str, Any] | None = None) -> dict[str, fl
     return tuning.run()
 
 
-def begun(training: Training) -> dict[str, Any]:
+def begun(training: Training | Pretraining) -> dict[str, Any]:
     """A state of which no stage is done."""
     return {
         "precision": precision_name(training.precision),

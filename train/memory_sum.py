@@ -18,6 +18,7 @@ from shards.memory import available_bytes
 from shards.select import Selection
 from train.classifier import Classifier
 from train.recipes import Recipe
+from train.twins import TwinNetwork
 
 DRM = Path("/sys/class/drm")
 
@@ -78,7 +79,7 @@ class Room:
 
 def sum_needs(
     recipe: Recipe,
-    model: Classifier,
+    model: Classifier | TwinNetwork,
     selections: tuple[Selection, ...],
     part_pictures: int,
     workers: int,
@@ -98,7 +99,7 @@ def sum_needs(
     )
 
 
-def activation_bytes(model: Classifier, size: int, precision: torch.dtype) -> int:
+def activation_bytes(model: Classifier | TwinNetwork, size: int, precision: torch.dtype) -> int:
     """What one picture's forward pass keeps for the backward pass; weights do not count."""
     device = next(model.parameters()).device
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
@@ -118,7 +119,7 @@ def activation_bytes(model: Classifier, size: int, precision: torch.dtype) -> in
         saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast(device.type, dtype=precision, enabled=mixed),
     ):
-        answer, _ = model.classify(pixels)
+        answer = model.classify(pixels) if isinstance(model, Classifier) else model(pixels)
         del answer
     model.load_state_dict(state)  # the batch statistics have moved
     return sum(kept.values()) // TRIAL_PICTURES

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from shards.select import UNLABELLED
 from train.checkpoint import save_last
 from train.data import Data
 from train.distributed import Team
+from train.lesson import Row
 from train.recipes import Recipe
 from train.run_folder import append_row, save_weights
-from train.training import Row
 
 
 class Output:
@@ -70,7 +71,7 @@ def describe(row: Row) -> str:
     if "accuracy" in row:
         said.append(f"accuracy {100 * float(row['accuracy']):.1f} %")
     if row["stage"] != "steps":
-        said.append(f"val {describe_figures(row)}")
+        said += [f"val {figures}"] if (figures := describe_figures(row)) else []
     if "pictures_per_s" in row:
         waiting = 100 * float(row["waiting_share"])
         said.append(f"{row['pictures_per_s']} pictures/s, {waiting:.1f} % waiting for them")
@@ -90,11 +91,16 @@ def describe_figures(found: Mapping[str, float | int | str]) -> str:
 
 def describe_start(recipe: Recipe, data: Data, weights: str) -> str:
     """What is trained, on what."""
-    tree = data.tree
+    tree, without = data.tree, int((data.train.class_index == UNLABELLED).sum())
+    begins = f"{recipe.name}: {recipe.backbone} ({weights} weights), "
+    if recipe.twins == 1:
+        return f"{begins}{without:,} pictures, whose labels it does not see"
     alone = int((data.train.class_index >= tree.num_classes).sum())
-    known = f" ({alone:,} known only to the species)" if alone else ""
+    parts = [f"{alone:,} known only to the species"] * (alone > 0)
+    parts += [f"{without:,} without a label"] * (without > 0)
+    known = f" ({', '.join(parts)})" if parts else ""
     return (
-        f"{recipe.name}: {recipe.backbone} ({weights} weights), {len(data.train):,} train{known} "
+        f"{begins}{len(data.train):,} train{known} "
         f"and {len(data.val):,} val pictures, {tree.num_species} species, "
         f"{tree.num_classes} classes"
     )

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from catalog.lake import Lake, open_lake
 from catalog.storage import Place
-from leaflake import UsageError
 from train.judged import Judged
 from train.run_folder import Run
 
@@ -82,10 +81,9 @@ def predictions_of(
 def write_predictions(place: Place, run: str, rows: list[Prediction]) -> str:
     """Open the lake and replace what it has of the run. Returns what was done, in a sentence.
 
-    Raises UsageError if the lake can only be read, or was made before it had such a table.
+    Raises UsageError if the lake can only be read.
     """
     with open_lake(place, read_only=False) as lake:
-        _refuse_without_table(lake)
         if not replace_predictions(lake, run, rows):
             return f"The lake has these {len(rows):,} predictions already."
         return f"{len(rows):,} predictions are in the lake, snapshot {lake.snapshot}."
@@ -124,14 +122,3 @@ def _has(lake: Lake, run: str) -> bool:
         [run],
     ).fetchone()
     return bool(row and row[0])
-
-
-def _refuse_without_table(lake: Lake) -> None:
-    query = (
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'predictions'"
-    )
-    if lake.connection.execute(query).fetchone() is None:
-        raise UsageError(
-            f"{lake.path}: has no table `predictions`, as a lake of an older version. "
-            "Ingest the folders into a new one."
-        )

@@ -18,6 +18,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from torch import nn
 
 from catalog.storage import Place, as_place, resolved
 from catalog.taxonomy import LabelTree
@@ -55,7 +56,15 @@ class Run:
         return (self.path / "metrics.json").is_file()
 
     def load_model(self) -> Classifier:
-        """The trained network, in evaluation mode on the processor."""
+        """The trained network, in evaluation mode on the processor.
+
+        Raises UsageError for a backbone that was trained without labels.
+        """
+        if self.recipe.twins == 1:
+            raise UsageError(
+                f"{self.path}: was trained without labels, and names nothing. Begin a run with it: "
+                f"leaflake train cpu --init {self.path}. Nothing was written."
+            )
         backbone = load_backbone(self.recipe.backbone, pretrained=False)
         model = Classifier(backbone, self.tree, self.recipe.eval_size, self.recipe.heads)
         model.load_state_dict(safetensors.torch.load_file(self.path / "best.safetensors"))
@@ -84,7 +93,7 @@ def start_run(
     return path
 
 
-def finish_run(path: Path, model: Classifier, metrics: dict[str, Any]) -> None:
+def finish_run(path: Path, model: nn.Module, metrics: dict[str, Any]) -> None:
     """Write the weights and, last, metrics.json."""
     save_weights(path, model.state_dict())
     _write_json(path / "metrics.json", metrics)
@@ -92,8 +101,13 @@ def finish_run(path: Path, model: Classifier, metrics: dict[str, Any]) -> None:
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     """Write or replace best.safetensors."""
-    # Contiguous: safetensors stores no strides, and convolutions are channels-last here.
-    state = {key: value.cpu().contiguous() for key, value in state.items()}
+    # Contiguous: safetensors stores no strides, and convolutions are channels-last here. The
+    # projector of train/twins.py is for training alone.
+    state = {
+        key: value.cpu().contiguous()
+        for key, value in state.items()
+        if not key.startswith("projector.")
+    }
     temporary = path / "best.safetensors.tmp"
     safetensors.torch.save_file(state, temporary)
     temporary.rename(path / "best.safetensors")

@@ -11,6 +11,9 @@ class Running:
     """Of the pictures since it was made."""
 
     pictures: int = 0
+    judged: int = 0
+    """Of the pictures: those with a label."""
+
     loss_sum: float = 0.0
     hits: int = 0
     waited_s: float = 0.0
@@ -18,9 +21,10 @@ class Running:
 
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, pictures: int, loss_sum: float, hits: int, waited_s: float) -> None:
+    def add(self, pictures: int, judged: int, loss_sum: float, hits: int, waited_s: float) -> None:
         """Count one step."""
         self.pictures += pictures
+        self.judged += judged
         self.loss_sum += loss_sum
         self.hits += hits
         self.waited_s += waited_s
@@ -32,9 +36,10 @@ class Running:
 
     @property
     def accuracy(self) -> float:
-        """Share of the crops whose class was likeliest, before the step that learnt from them; of
-        pictures known only to the species, whose species was."""
-        return self.hits / max(1, self.pictures)
+        """Share of the crops with a label whose class was likeliest, before the step that learnt
+        from them; of pictures known only to the species, whose species was. Without labels, see
+        train/twins.py: share of the crops that were most like the other crop of their picture."""
+        return self.hits / max(1, self.judged)
 
     def seconds(self) -> float:
         """Since it was made."""
@@ -52,4 +57,5 @@ class Running:
 
     def state_dict(self) -> dict[str, float | int]:
         """The sums; times begin anew."""
-        return {"pictures": self.pictures, "loss_sum": self.loss_sum, "hits": self.hits}
+        sums = ("pictures", "judged", "loss_sum", "hits")
+        return {name: getattr(self, name) for name in sums}

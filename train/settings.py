@@ -1,4 +1,4 @@
-"""Settings of a recipe, changed on the command line: `--set NAME=VALUE`."""
+"""Settings of a recipe, changed on the command line: `--set NAME=VALUE`; and which go together."""
 
 from __future__ import annotations
 
@@ -68,3 +68,27 @@ def _number(text: str, value: str, kind: type[int] | type[float]) -> int | float
 
 def _refusal(text: str, why: str) -> UsageError:
     return UsageError(f"--set {text}: {why}. Nothing was written.")
+
+
+def refuse_contradictions(recipe: Recipe) -> None:
+    """Raise UsageError if settings do not go together."""
+    alone = recipe.twins == 1
+    for wrong, why in (
+        (recipe.twins > 1, f"twins={recipe.twins:g} is no share; it is at most 1"),
+        (
+            recipe.unlabelled is not None and not (recipe.twins or recipe.teacher),
+            "pictures without labels teach nothing here; set twins, or name a teacher",
+        ),
+        (
+            recipe.unlabelled is not None and bool(recipe.mixup or recipe.cutmix),
+            "mixup and cutmix mix labels, which `unlabelled` pictures lack; set both to 0",
+        ),
+        (
+            recipe.loader == "ffcv" and (bool(recipe.twins) or recipe.unlabelled is not None),
+            "the loader ffcv knows neither two crops of a picture nor pictures without labels",
+        ),
+        (alone and recipe.heads_first, "twins=1 trains no heads; set heads_first=no"),
+        (alone and bool(recipe.teacher), "twins=1 learns from pictures alone; leave the teacher"),
+    ):
+        if wrong:
+            raise UsageError(f"recipe {recipe.name}: {why}. Nothing was written.")

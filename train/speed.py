@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from train.pretraining import Pretraining
     from train.training import Training
 
 WARM_UP_STEPS = 3
 TIMED_STEPS = 5
 
 
-def choose_precision(training: Training) -> None:
+def choose_precision(training: Training | Pretraining) -> None:
     """Set the precision to the recipe's, or to the faster one on this machine.
 
     bfloat16 wins where the processor has units for it, float32 where it only imitates them. GPUs
@@ -44,7 +45,7 @@ def precision_name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
 
 
-def pictures_per_second(training: Training) -> float:
+def pictures_per_second(training: Training | Pretraining) -> float:
     """Speed of forward and backward on a real batch; the weights stay as they are."""
     model = training.model.train()
     batch = next(training.train.epoch(0))

@@ -26,7 +26,16 @@ EXAMPLE = """example:
 
 Prints the run's folder as its last line."""
 
-RECIPE_NAMES = ("cpu", "browser", "swin-tiny", "mobilenetv2-flat", "rtx-3090", "strix-halo")
+RECIPE_NAMES = (
+    "cpu",
+    "browser",
+    "swin-tiny",
+    "mobilenetv2-flat",
+    "rtx-3090",
+    "strix-halo",
+    "barlow-twins",
+    "barlow-joint",
+)
 
 SPLITS: dict[str, Split] = {"group": "split", "source": "source_split"}
 """What --split calls the columns of the catalog."""
@@ -36,7 +45,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     """Arguments of `leaflake train`."""
     parser.epilog = EXAMPLE
     parser.add_argument(
-        "recipe", choices=RECIPE_NAMES, nargs="?", metavar="RECIPE", help=", ".join(RECIPE_NAMES)
+        "recipe",
+        type=recipe_name,
+        nargs="?",
+        metavar="RECIPE",
+        help=f"{', '.join(RECIPE_NAMES)}, or a FILE.py with one, as leaflake tune writes it",
     )
     parser.add_argument("--lake", type=as_place, metavar="DIR", help="or a URL")
     parser.add_argument("--at", type=snapshot_or_time, metavar="VERSION|TIME", help=AT_HELP)
@@ -85,6 +98,14 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reuse", action="store_true", help="if such a run is done, only name it")
 
 
+def recipe_name(text: str) -> str:
+    """The name of a recipe, or a Python file."""
+    if text not in RECIPE_NAMES and not text.endswith(".py"):
+        known = ", ".join(RECIPE_NAMES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {known}, nor a FILE.py")
+    return text
+
+
 def minutes(text: str) -> float:
     """A finite number above 0."""
     try:
@@ -109,10 +130,12 @@ def epochs(text: str) -> int:
 
 def chosen_recipe(args: argparse.Namespace) -> Recipe:
     """The named recipe with what the command line changes. Epochs alone have no time limit."""
+    from train.recipe_file import read_recipe
     from train.recipes import RECIPES
     from train.settings import with_settings
 
-    recipe = with_settings(RECIPES[args.recipe](), args.settings or ())
+    named = RECIPES[args.recipe]() if args.recipe in RECIPES else read_recipe(Path(args.recipe))
+    recipe = with_settings(named, args.settings or ())
     if args.epochs is not None:
         recipe = replace(recipe, max_epochs=args.epochs, minutes=None)
     if args.stream:

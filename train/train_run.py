@@ -6,8 +6,10 @@ Under torchrun every process comes through here, and only the first writes and p
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +26,36 @@ from train.backbones import Backbone, load_backbone
 from train.checkpoint import cut_rows, load_last
 from train.classifier import Classifier
 from train.curves import draw_curves
-from train.data import Data, open_data, open_loaders, part_size
+from train.data import Data, open_crops, open_data, open_loaders, part_size
 from train.distributed import Team, join_team
 from train.freezing import freeze_first
+from train.lesson import AfterEpoch, chosen_device, nothing_after
 from train.loop import fit
 from train.memory_sum import check_needs, find_room, sum_needs
 from train.output import Output, describe_figures, describe_start
+from train.pretraining import Pretraining
 from train.recipes import Recipe
 from train.run_folder import Run, code_commit, finish_run, read_begun, start_run
 from train.selftest import check_arithmetic
+from train.settings import refuse_contradictions
 from train.speed import half_precision, precision_name
 from train.teacher import load_teacher
-from train.training import Training, chosen_device
+from train.training import Training
+from train.twins import TwinNetwork
 
 
-def train_run(recipe: Recipe, lake_path: Place, runs: Path, *, at: Moment | None = None) -> Path:
+def train_run(
+    recipe: Recipe,
+    lake_path: Place,
+    runs: Path,
+    *,
+    at: Moment | None = None,
+    after_epoch: AfterEpoch = nothing_after,
+) -> Path:
     """Train on the lake as it is, or was `at` a moment. Returns the complete run's folder.
 
-    The lake is closed before training starts, so that others may write to it.
+    The lake is closed before training starts, so that others may write to it. `after_epoch` may
+    raise to end the run, whose folder then stays incomplete.
     Raises UsageError before anything is written if there is no lake, a split is empty, the device
     is missing, or a step cannot be shared by the processes.
     """
@@ -56,7 +70,7 @@ def train_run(recipe: Recipe, lake_path: Place, runs: Path, *, at: Moment | None
         def start() -> Path:
             return start_run(runs, recipe, data.tree, lake_path, data.snapshot, backbone.weights)
 
-        return _train(recipe, data, backbone, runs, start, team)
+        return _train(Plan(recipe, data, backbone, runs, start, after_epoch), team)
 
 
 def resume_run(path: Path, lake_path: Place | None = None) -> Path:
@@ -90,11 +104,12 @@ def resume_run(path: Path, lake_path: Place | None = None) -> Path:
             return path
 
         backbone = replace(backbone, weights=run.config["initial_weights"])
-        return _train(recipe, data, backbone, path.parent, start, team, saved)
+        return _train(Plan(recipe, data, backbone, path.parent, start), team, saved)
 
 
 def refuse_what_cannot_run(recipe: Recipe) -> None:
-    """Raise UsageError if the device is missing, or a step cannot be cut into equal parts."""
+    """Raise UsageError if the device is missing, a step cannot be cut into equal parts, or settings
+    do not go together."""
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             f"recipe {recipe.name}: PyTorch {torch.__version__} sees no GPU. Install the build for "
@@ -102,6 +117,7 @@ def refuse_what_cannot_run(recipe: Recipe) -> None:
             "Nothing was written."
         )
     part_size(recipe)
+    refuse_contradictions(recipe)
 
 
 def initial_backbone(recipe: Recipe, pretrained: bool = True) -> Backbone:
@@ -114,7 +130,8 @@ def initial_backbone(recipe: Recipe, pretrained: bool = True) -> Backbone:
 
 def initial_classifier(recipe: Recipe, backbone: Backbone, tree: LabelTree) -> Classifier:
     """The whole network that the run begins with, of which the recipe's part is to learn."""
-    model = Classifier(backbone, tree, recipe.eval_size, recipe.heads)
+    projector = recipe.projector if recipe.twins else None
+    model = Classifier(backbone, tree, recipe.eval_size, recipe.heads, projector)
     model.frozen = freeze_first(model.backbone, recipe.frozen_stages)
     return model
 
@@ -131,13 +148,15 @@ def describe_resume(run: Run, saved: dict[str, Any] | None) -> str:
     return said
 
 
-def check_machine(recipe: Recipe, data: Data, model: Classifier, device: torch.device) -> list[str]:
+def check_machine(
+    recipe: Recipe, data: Data, model: Classifier | TwinNetwork, device: torch.device
+) -> list[str]:
     """What a run needs and what there is, in words. Raises UsageError if it cannot go well."""
     precision = half_precision(device)
     if recipe.precision != "auto":
         precision = getattr(torch, recipe.precision)
     said = []
-    if device.type == "cuda" and torch.version.hip:
+    if device.type == "cuda" and torch.version.hip and isinstance(model, Classifier):
         said.append(check_arithmetic(model, recipe.train_size, device, precision))
     needs = sum_needs(
         recipe,
@@ -150,28 +169,75 @@ def check_machine(recipe: Recipe, data: Data, model: Classifier, device: torch.d
     return [*said, check_needs(needs, find_room(device), recipe)]
 
 
-def _train(
-    recipe: Recipe,
-    data: Data,
-    backbone: Backbone,
-    runs: Path,
-    start: Callable[[], Path],
-    team: Team,
-    saved: dict[str, Any] | None = None,
-) -> Path:
-    """Train to the end; `start` makes the run's folder when nothing can be refused any more."""
+@dataclass(frozen=True)
+class Plan:
+    """A run that has not begun, or is to go on."""
+
+    recipe: Recipe
+    data: Data
+    backbone: Backbone
+    runs: Path
+    start: Callable[[], Path]
+    """Makes the run's folder, when nothing can be refused any more."""
+
+    after_epoch: AfterEpoch = nothing_after
+
+
+Opened = AbstractContextManager[tuple[Training | Pretraining, Output]]
+"""All that `fit` needs, and where the run writes."""
+
+
+def _train(plan: Plan, team: Team, saved: dict[str, Any] | None = None) -> Path:
+    """Train to the end, with labels or, if the recipe is Barlow Twins alone, without."""
+    recipe, data = plan.recipe, plan.data
     device = chosen_device(recipe)
-    model = initial_classifier(recipe, backbone, data.tree)
-    teacher = None
-    if recipe.teacher:
-        teacher = load_teacher(Path(recipe.teacher), data.tree, device)
-    said = [describe_start(recipe, data, backbone.weights)]
+    model: Classifier | TwinNetwork
+    open_lesson: Callable[[Callable[[], Output]], Opened]
+    if recipe.twins == 1:
+        model = twins = TwinNetwork(plan.backbone, recipe.eval_size, recipe.projector)
+        model.frozen = freeze_first(model.backbone, recipe.frozen_stages)
+        open_lesson = partial(open_pretraining, plan, twins)
+    else:
+        model = classifier = initial_classifier(recipe, plan.backbone, data.tree)
+        open_lesson = partial(open_training, plan, classifier)
+    said = [describe_start(recipe, data, plan.backbone.weights)]
     said += check_machine(recipe, data, model.to(device), device)
-    with open_loaders(recipe, data.train, data.val, runs) as (crops, still, judged):
-        path = Path(team.firsts(str(start()) if team.is_first else ""))
-        output = Output(path, team, before_s=saved["seconds"] if saved else 0.0)
+
+    def output() -> Output:
+        path = Path(team.firsts(str(plan.start()) if team.is_first else ""))
         if team.is_first:
             print("\n".join(said), flush=True)
+        return Output(path, team, before_s=saved["seconds"] if saved else 0.0)
+
+    with open_lesson(output) as (training, written):
+        try:
+            best = fit(training, saved)
+        except KeyboardInterrupt:
+            if team.is_first:
+                print(f"go on with: leaflake train --resume {written.path}", file=sys.stderr)
+            raise
+    if team.is_first:
+        minutes = written.seconds() / 60
+        precision = precision_name(training.precision)
+        draw_curves(written.path)
+        metrics = {"minutes": minutes, "precision": precision, "val": best}
+        finish_run(written.path, model, metrics)
+        figures = describe_figures(best) or "nothing is judged without labels"
+        print(f"val, epoch {best['epoch']}: {figures}; {minutes:.1f} minutes in all")
+    return written.path
+
+
+@contextmanager
+def open_training(
+    plan: Plan, model: Classifier, output: Callable[[], Output]
+) -> Iterator[tuple[Training, Output]]:
+    """A run with labels. The run's folder is made by `output`, when all is open."""
+    recipe, data = plan.recipe, plan.data
+    teacher = None
+    if recipe.teacher:
+        teacher = load_teacher(Path(recipe.teacher), data.tree, chosen_device(recipe))
+    with open_loaders(recipe, data.train, data.val, plan.runs) as (crops, still, judged):
+        written = output()
         training = Training(
             recipe=recipe,
             tree=data.tree,
@@ -179,23 +245,35 @@ def _train(
             train=crops,
             still=still,
             val=judged,
-            log=output.log,
-            keep=output.keep,
-            save=output.save,
-            team=team,
+            log=written.log,
+            keep=written.keep,
+            save=written.save,
+            after_epoch=plan.after_epoch,
+            team=written.team,
             teacher=teacher,
         )
-        try:
-            best = fit(training, saved)
-        except KeyboardInterrupt:
-            if team.is_first:
-                print(f"go on with: leaflake train --resume {path}", file=sys.stderr)
-            raise
-    if team.is_first:
-        minutes = output.seconds() / 60
-        precision = precision_name(training.precision)
-        draw_curves(path)
-        finish_run(path, model, {"minutes": minutes, "precision": precision, "val": best})
-        figures = f"val, epoch {best['epoch']}: {describe_figures(best)}"
-        print(f"{figures}; {minutes:.1f} minutes in all")
-    return path
+        yield training, written
+
+
+@contextmanager
+def open_pretraining(
+    plan: Plan, model: TwinNetwork, output: Callable[[], Output]
+) -> Iterator[tuple[Pretraining, Output]]:
+    """A run without labels."""
+    recipe = plan.recipe
+    with (
+        Workers(recipe.workers) as workers,
+        open_crops(recipe, plan.data.train, workers) as crops,
+    ):
+        written = output()
+        training = Pretraining(
+            recipe=recipe,
+            model=model,
+            train=crops,
+            log=written.log,
+            keep=written.keep,
+            save=written.save,
+            after_epoch=plan.after_epoch,
+            team=written.team,
+        )
+        yield training, written

@@ -13,16 +13,17 @@ from torch import nn
 
 from catalog.taxonomy import LabelTree
 from shards.loader import Batch, Loader
-from train.augment import jitter_light, light_draws, mix
+from shards.select import UNLABELLED
+from train.augment import mix
 from train.classifier import Classifier
-from train.distributed import Team, local_rank
+from train.distributed import Team
 from train.hierarchy import LogProbs
 from train.judge import Tally
+from train.lesson import AfterEpoch, Lesson, Row, nothing_after
 from train.losses import Loss, distillation_loss
 from train.recipes import Recipe
 from train.teacher import Teacher
-
-Row = dict[str, float | int | str]
+from train.twins import twins_loss
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,12 @@ class Answer:
     hits: int
     """Pictures whose class was likeliest; whose species, where only that is known."""
 
+    judged: int
+    """Pictures of which hits are a part: those with a label."""
+
 
 @dataclass
-class Training:
+class Training(Lesson):
     """One run in progress."""
 
     recipe: Recipe
@@ -59,6 +63,7 @@ class Training:
     save: Callable[[dict[str, Any]], None] = lambda state: None
     """Takes all that it takes to go on from here."""
 
+    after_epoch: AfterEpoch = nothing_after
     team: Team = field(default_factory=Team)
     teacher: Teacher | None = None
     precision: torch.dtype = torch.float32
@@ -66,12 +71,7 @@ class Training:
 
     def __post_init__(self) -> None:
         recipe, tree = self.recipe, self.tree
-        self.device = chosen_device(recipe)
-        self.team.join_statistics(self.model, self.device)
-        self.model.to(self.device).to(memory_format=torch.channels_last)
-        if recipe.compile:
-            self.model.backbone.compile()
-        self.network = self.team.average_gradients(ClassifyPixels(self.model), self.device)
+        self.network = self.settle(ClassifyPixels(self.model))
         counts = seen_counts(self.train, tree, recipe.max_repeat)
         self.criterion = Loss(tree, counts, recipe.loss, recipe.smoothing).to(self.device)
         self.mixup = None
@@ -84,52 +84,50 @@ class Training:
                 num_classes=tree.num_classes + tree.num_species,
             )
 
-    def levels(self, batch: Batch) -> torch.Tensor:
-        """Float levels 0-255 (N, 3, H, W), on the device, channels last."""
-        return torch.from_numpy(batch.images).to(self.device).permute(0, 3, 1, 2).float()
-
-    def pixels(self, batch: Batch) -> torch.Tensor:
-        """A batch as the backbone sees it."""
-        return self.normalise(self.levels(batch))
-
-    def normalise(self, levels: torch.Tensor) -> torch.Tensor:
-        """Levels as the backbone sees them."""
-        pixels = self.model.preprocess.normalise(levels)
-        return pixels.contiguous(memory_format=torch.channels_last)
-
     def targets(self, batch: Batch) -> torch.Tensor:
-        """int64 (N,) in [0, C + S), see train/losses.py."""
+        """int64 (N,) in [0, C + S), see train/losses.py, or UNLABELLED."""
         return torch.from_numpy(batch.class_index).to(self.device)
 
-    def autocast(self) -> torch.autocast:
-        """The run's arithmetic."""
-        mixed = self.precision != torch.float32
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=mixed)
-
     def loss(self, pixels: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Loss of one batch as it is."""
+        """Loss of one batch as it is, by its labels alone."""
         with self.autocast():
-            found = self.network(pixels)
-        return self.finite(self.criterion(found, self.targets(batch)), batch)
+            found, _ = self.network(pixels)
+        targets = self.targets(batch)
+        return self.finite(self.supervised(found, targets, targets), batch)
 
     def learn(self, batch: Batch, step: int, first: int) -> Answer:
-        """Loss of one batch under random light, mixed and taught, as the recipe says.
+        """Loss of one batch under random light, mixed, taught and compared, as the recipe says.
 
-        `first` is how many pictures this process has seen in the same step before.
+        `first` is how many crops this process has seen in the same step before.
         """
         recipe, targets = self.recipe, self.targets(batch)
-        draws = light_draws(recipe.seed, step, first, len(targets), self.team)
-        levels = jitter_light(self.levels(batch), draws)
+        levels = self.lit(batch, step, first)
         goal = mix(levels, targets, self.mixup) if self.mixup else targets
         with self.autocast():
-            found = self.network(self.normalise(levels))
-        loss = self.criterion(found, goal)
+            found, embeddings = self.network(self.normalise(levels))
+        loss = self.supervised(found, goal, targets)
         if self.teacher:
             with self.autocast():
                 taught = self.teacher.answer(levels)
             copied = distillation_loss(found, taught, recipe.temperature, self.teacher.columns)
             loss = (1 - recipe.teacher_share) * loss + recipe.teacher_share * copied
-        return Answer(self.finite(loss, batch), self.hits(found, targets))
+        if embeddings is not None:
+            alike = twins_loss(embeddings, recipe.off_diagonal, self.team)
+            loss = (1 - recipe.twins) * loss + recipe.twins * alike
+        judged = int((targets != UNLABELLED).sum())
+        return Answer(self.finite(loss, batch), self.hits(found, targets), judged)
+
+    def supervised(
+        self, found: LogProbs, goal: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        """The mean over the pictures with a label, which is 0 if there is none."""
+        labelled = targets != UNLABELLED
+        if labelled.all():
+            return self.criterion(found, goal)
+        if not labelled.any():
+            return found.joint.sum() * 0  # so that the heads have a gradient on every process
+        some = LogProbs(found.species[labelled], found.condition[labelled], found.joint[labelled])
+        return self.criterion(some, goal[labelled])
 
     def hits(self, found: LogProbs, targets: torch.Tensor) -> int:
         """How many pictures are answered right."""
@@ -137,12 +135,6 @@ class Training:
         right = found.joint.argmax(dim=1) == targets
         right_species = found.species.argmax(dim=1) == targets - self.tree.num_classes
         return int(torch.where(known, right, right_species).sum())
-
-    def finite(self, loss: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """The loss. Raises FloatingPointError with the batch's keys if it is not finite."""
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} for the pictures {batch.keys}")
-        return loss
 
     def judge(self, model: Classifier) -> dict[str, float | int]:
         """Figures of `model` on val; each process judges its part."""
@@ -158,26 +150,22 @@ class Training:
 
 
 class ClassifyPixels(nn.Module):
-    """`Classifier.classify` as the forward that DistributedDataParallel wraps."""
+    """Answers and, for Barlow Twins, embeddings; as the forward that DistributedDataParallel
+    wraps."""
 
     def __init__(self, model: Classifier) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, pixels: torch.Tensor) -> LogProbs:
-        return self.model.classify(pixels)[0]
-
-
-def chosen_device(recipe: Recipe) -> torch.device:
-    """The recipe's; `any` is a GPU if there is one. Of several GPUs the one of this process."""
-    kind = recipe.device
-    if kind == "any":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
+    def forward(self, pixels: torch.Tensor) -> tuple[LogProbs, torch.Tensor | None]:
+        found, features = self.model.classify(pixels)
+        projector = self.model.projector
+        return found, None if projector is None else projector(features)
 
 
 def seen_counts(loader: Loader, tree: LabelTree, max_repeat: float) -> np.ndarray:
     """Pictures of each target that an epoch sees, (C + S,), for losses that weigh classes."""
     targets = loader.selection.class_index
-    counts = np.bincount(targets, minlength=tree.num_classes + tree.num_species)
-    return np.minimum(counts.max(), np.floor(counts * max_repeat))
+    # As in shards/order.py, pictures without a label are a class, here the first.
+    counts = np.bincount(targets - UNLABELLED, minlength=1 + tree.num_classes + tree.num_species)
+    return np.minimum(counts.max(), np.floor(counts * max_repeat))[1:]

@@ -1,5 +1,15 @@
 // An answer in words. In: a row. Out: what to show large, what it means, how sure, who answered.
 
+import { NO_PLANT, UNKNOWN } from "./labels.js";
+
+// Whether what is likeliest has no conditions at all, as where a model tells beaches from mountains.
+function isFlat({ conditions }) {
+  const plants = conditions.filter(({ species_id }) => species_id !== NO_PLANT);
+  return plants.length > 0 && plants.every(({ condition_id }) => condition_id === UNKNOWN);
+}
+
+const NONE = "None of these";
+
 // Never 100 %: no model can know that.
 export const percent = (p) =>
   p < 0.005 ? "under 1\u00A0%" : `${Math.min(99, Math.round(100 * p))}\u00A0%`;
@@ -31,6 +41,7 @@ const CAUSES = {
 export function words(row, labels) {
   const { rank, species, species_id, condition, condition_id } = row.answer;
   const [guess] = row.species;
+  if (isFlat(row)) return flatWords(row);
   switch (rank) {
     case "condition": {
       const own = labels.classes.find(
@@ -81,14 +92,25 @@ export function words(row, labels) {
   }
 }
 
+// The same where there is nothing but classes.
+function flatWords({ answer, species: [guess] }) {
+  if (answer.rank === "species") return { tone: "well", title: answer.species };
+  if (answer.rank === "not_sure") {
+    const note = `The best guess is ${guess.species}, but that is not sure enough to count.`;
+    return { tone: "unsure", title: "Not sure", note };
+  }
+  return { tone: "calm", title: NONE, note: "It seems to be nothing that this model has learnt." };
+}
+
 // In one line, for a list of pictures.
-export function inShort({ answer }) {
-  const { rank, species, condition } = answer;
+export function inShort(row) {
+  const { rank, species, condition } = row.answer;
+  const flat = isFlat(row);
   if (rank === "condition") return [condition, species];
-  if (rank === "species") return [species, "What it has is not clear"];
+  if (rank === "species") return [species, flat ? "" : "What it has is not clear"];
   const titles = {
-    not_a_plant: "Not a plant",
-    unknown_species: "Unknown species",
+    not_a_plant: flat ? NONE : "Not a plant",
+    unknown_species: flat ? NONE : "Unknown species",
     not_sure: "Not sure",
   };
   return [titles[rank], ""];

@@ -89,7 +89,7 @@ def test_a_lake_whose_making_was_interrupted_is_gone_on_with(collection, lake, m
     def cut_off(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("catalog.lake.define_views", cut_off)
+    monkeypatch.setattr("catalog.lake.define_all", cut_off)
     with pytest.raises(KeyboardInterrupt):
         create_lake(lake)
     monkeypatch.undo()

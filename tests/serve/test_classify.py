@@ -26,7 +26,7 @@ from two_plants import (
 )
 
 import leaflake
-from serve.classify_cli import describe, percent
+from serve.classify_cli import describe, percent, say
 from shards.decode import MAX_IMAGE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,27 @@ def test_one_line_says_each_kind_of_answer(
     path = tmp_path / "leaf.jpg"
     path.write_bytes(picture(colour))
     assert run("--image", path) == (0, [f"{path}: {words}"], "")
+
+
+@pytest.mark.parametrize(
+    ("rank", "probability", "words"),
+    [
+        ("species", 0.993, "Beach (99 %)"),
+        ("not_sure", 0.6, "not sure (best guess Beach, 60 %)"),
+        ("unknown_species", None, "none of these"),
+        ("not_a_plant", None, "none of these"),
+        ("not_a_plant", 0.9, "none of these"),
+    ],
+)
+def test_classes_without_conditions_are_not_told_as_plants(rank, probability, words) -> None:
+    unknown = {"species_id": "beach", "condition_id": "unknown"}
+    background = {"species_id": "no_plant", "condition_id": "background"}
+    row = {
+        "answer": {"rank": rank, "species": "Beach", "probability": probability},
+        "species": [{"species": "Beach"}],
+        "conditions": [background, unknown],
+    }
+    assert say(row) == words
 
 
 def test_rejection_rule_can_be_left_out(run: Run) -> None:

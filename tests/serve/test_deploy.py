@@ -72,9 +72,10 @@ def test_the_image_gets_every_package_and_nothing_else_of_the_checkout() -> None
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
-def test_systemd_finds_no_fault_in_the_unit_and_little_exposure(tmp_path: Path) -> None:
-    unit = (DEPLOY / "leaflake.service").read_text()
-    path = tmp_path / "leaflake.service"
+@pytest.mark.parametrize("name", ["leaflake.service", "leaflake-bot.service"])
+def test_systemd_finds_no_fault_in_a_unit_and_little_exposure(name: str, tmp_path: Path) -> None:
+    unit = (DEPLOY / name).read_text()
+    path = tmp_path / name
     path.write_text(unit.replace("/opt/leaflake/bin/leaflake", "/bin/true"))
     check = ["systemd-analyze", "verify", str(path)]
     done = subprocess.run(check, capture_output=True, text=True)

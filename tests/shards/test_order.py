@@ -106,6 +106,35 @@ def test_a_repeated_picture_has_other_draws_each_time() -> None:
     assert len(np.unique(epoch.draws[epoch.index == 3])) == 15
 
 
+@given(
+    num=st.integers(2, 30),
+    pictures=st.integers(1, 5),
+    world=st.integers(1, 2),
+    window=st.none() | st.integers(1, 9),
+)
+def test_views_of_a_picture_stand_side_by_side_with_draws_of_their_own(
+    num, pictures, world, window
+) -> None:
+    ranks = [
+        order(num, 2 * pictures, views=2, window=window, rank=Rank(n, world)) for n in range(world)
+    ]
+    epochs = [rank.epoch(1) for rank in ranks]
+    for rank, epoch in zip(ranks, epochs, strict=True):
+        assert epoch.num_batches == rank.num_batches()
+        assert epoch.index[0::2].tolist() == epoch.index[1::2].tolist()
+        assert len(np.unique(epoch.draws)) == 5 * len(epoch.index)
+        assert all(bound % 2 == 0 for bound in epoch.bounds)
+        assert sorted(epoch.read) == sorted(epoch.index[0::2])
+    assert sorted(np.concatenate([epoch.index[0::2] for epoch in epochs])) == list(range(num))
+
+
+def test_one_view_is_the_order_as_it_always_was() -> None:
+    one, plain = order(9, views=1).epoch(0), order(9).epoch(0)
+    two = order(9, batch_size=8, views=2).epoch(0)
+    assert np.array_equal(one.index, plain.index) and np.array_equal(one.draws, plain.draws)
+    assert two.index[0::2].tolist() == plain.index.tolist()
+
+
 def test_a_stream_reads_whole_shards_in_a_random_order() -> None:
     epoch = order(12, num_shards=4, window=5).epoch(0)
     shards = [(epoch.read // 3).tolist()[i : i + 3] for i in range(0, 12, 3)]

@@ -90,13 +90,12 @@ def test_labels_and_splits_stay_as_they_are(lake):
     assert found == [("k0", "test", None)]
 
 
-def test_a_lake_without_the_table_is_refused(lake):
+def test_a_lake_without_the_table_gets_it(lake):
     with open_lake(lake, read_only=False) as opened:
-        for view in ("suspect_labels", "label_disagreements"):
+        for view in ("suspect_labels", "label_disagreements", "wanted"):
             opened.connection.execute(f"DROP VIEW {view}")
         opened.connection.execute("DROP TABLE predictions")
-    with pytest.raises(UsageError, match="no table `predictions`"):
-        write_predictions(lake, "cpu-1", [ROW])
+    assert write_predictions(lake, "cpu-1", [ROW]).startswith("1 predictions are in the lake")
 
 
 def test_a_lake_that_can_only_be_read_is_refused(lake, monkeypatch):
