@@ -18,7 +18,7 @@ from export.manifest import is_bundle, read_manifest
 from export.material import read_not_plants
 from export.onnx_session import open_session
 from export.said_browser import missing_browser
-from export.tfjs_tools import TOOLS, find_tools
+from export.tfjs_tools import TOOLS, ToolFailedError, find_tools
 from leaflake import UsageError
 from retrain.verdict import Costs
 from train.recipes import Recipe
@@ -75,18 +75,25 @@ def find_or_train(making: Making, lake: Place, runs: Path, snapshot: int) -> Pat
 
 def find_or_export(making: Making, run: Path, bundles: Path) -> Path:
     """The whole bundle of the run. Raises export.parity.BeyondBoundsError if it is not good
-    enough."""
+    enough, UsageError if a browser or the converter failed."""
     bundle = bundles / run.name
     if is_bundle(bundle):  # it takes its name when it is complete
         read_manifest(bundle)
         return bundle
-    export_bundle(
-        run,
-        bundle,
-        not_plants=making.not_plants,
-        target=making.target,
-        browser=making.browser,
-    )
+    try:
+        export_bundle(
+            run,
+            bundle,
+            not_plants=making.not_plants,
+            target=making.target,
+            browser=making.browser,
+        )
+    except ToolFailedError as error:
+        raise UsageError(
+            f"{run.name} is trained, but its model for browsers could not be made: {error}. Run "
+            "leaflake retrain again, which goes on from there, or with --no-browser. Production "
+            "was not changed."
+        ) from None
     return bundle
 
 

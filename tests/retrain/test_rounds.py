@@ -268,6 +268,23 @@ def test_a_bundle_beyond_its_bounds_loses(lake, tmp_path, monkeypatch) -> None:
     assert link(models) == "bundles/old"
 
 
+def test_a_browser_that_fails_ends_the_round_and_changes_nothing(
+    lake, tmp_path, monkeypatch
+) -> None:
+    from export.tfjs_tools import ToolFailedError
+
+    models = in_production(lake, tmp_path / "models")
+
+    def fail(*_: object, **__: object) -> None:
+        raise ToolFailedError("chromium ended by itself with status 3")
+
+    monkeypatch.setattr(challenger, "export_bundle", fail)
+    with pytest.raises(UsageError, match=r"status 3\. Run leaflake retrain again, which goes on"):
+        run_round(lake, models, MAKING)
+    assert link(models) == "bundles/old"
+    assert list((models / "rounds").iterdir()) == []
+
+
 def test_one_round_at_a_time(lake, tmp_path) -> None:
     models = Models(tmp_path / "models")
     with models.only_round(), pytest.raises(UsageError, match="another leaflake retrain"):
