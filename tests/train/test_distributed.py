@@ -20,8 +20,8 @@ from train.train_run import train_run
 recipe = Recipe(**json.loads(sys.argv[1]))
 steps = []
 add = train.fine_tune.Running.add
-def note(running, pictures, loss_sum, hits, waited_s):
-    add(running, pictures, loss_sum, hits, waited_s)
+def note(running, pictures, judged, loss_sum, *rest):
+    add(running, pictures, judged, loss_sum, *rest)
     steps.append((pictures, loss_sum / pictures))
 train.fine_tune.Running.add = note
 exec(sys.argv[4])
