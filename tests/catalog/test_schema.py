@@ -55,7 +55,7 @@ def test_a_lake_that_is_killed_in_the_middle_stays_as_it_was(path, monkeypatch) 
         before = lake.snapshot
 
     def cut_off(connection: object) -> None:
-        connection.execute("CREATE TABLE feedback (a INTEGER)")  # type: ignore[attr-defined]  # DuckDB's
+        connection.execute("CREATE TABLE feedback (a INTEGER)")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(catalog.lake, "bring_up_to_date", cut_off)

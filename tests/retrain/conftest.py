@@ -1,14 +1,17 @@
-"""What people sent, as rows of a lake's inbox."""
+"""A small lake, and what people sent, as rows of its inbox."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from stand_ins import photos
 
+from ingest.run import ingest
 from retrain import believe
 from serve.correction import Correction, Said
 from serve.feedback import make_row
@@ -51,3 +54,18 @@ def small_looks(monkeypatch) -> None:
 def send() -> Callable[..., None]:
     """send(lake, (key, sender, said, picture), ...)."""
     return put_into_inbox
+
+
+@pytest.fixture(scope="session")
+def curated(tmp_path_factory, write) -> Path:
+    """A lake of 40 pictures in each of three classes, told apart by their colour."""
+    folder = tmp_path_factory.mktemp("curated")
+    write(folder / "photos", photos(40))
+    ingest([folder / "photos"], folder / "lake")
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(curated, tmp_path) -> Path:
+    """A copy of it to write into."""
+    return Path(shutil.copytree(curated, tmp_path / "lake"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from PIL import Image
-from stand_ins import BLUE, COLOURS, photos, picture
+from stand_ins import BLUE, COLOURS, picture
 
 from catalog.lake import open_lake
 from ingest.run import ingest
@@ -18,20 +16,6 @@ from serve.correction import Said
 
 HEALTHY, SCAB = Said("apple", "healthy", None), Said("apple", "scab", None)
 BLIGHT = Said("tomato", "late_blight", None)
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory, write) -> Path:
-    """A lake of 40 pictures in each of three classes, told apart by their colour."""
-    folder = tmp_path_factory.mktemp("curated")
-    write(folder / "photos", photos(40))
-    ingest([folder / "photos"], folder / "lake")
-    return folder / "lake"
-
-
-@pytest.fixture
-def lake(curated, tmp_path) -> Path:
-    return Path(shutil.copytree(curated, tmp_path / "lake"))
 
 
 def labels(lake: Path) -> dict[str, str | None]:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 import stand_ins
-from stand_ins import COLOURS, MIXED_UP, count_test, photos, write_bundle
+from stand_ins import COLOURS, MIXED_UP, count_test, write_bundle
 
 from catalog.lake import open_lake
 from catalog.organise import label_tree
-from ingest.run import ingest
 from leaflake import UsageError, main
 from retrain import challenger, rounds
 from retrain.challenger import Making
@@ -27,20 +26,6 @@ from train.recipes import cpu
 
 MAKING = Making(cpu(), browser=False)
 CODE = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def first_lake(tmp_path_factory, write) -> Path:
-    """40 pictures in each of three classes."""
-    folder = tmp_path_factory.mktemp("round")
-    write(folder / "photos", photos(40))
-    ingest([folder / "photos"], folder / "lake")
-    return folder / "lake"
-
-
-@pytest.fixture
-def lake(first_lake, tmp_path) -> Path:
-    return Path(shutil.copytree(first_lake, tmp_path / "lake"))
 
 
 @pytest.fixture(autouse=True)
