@@ -246,6 +246,10 @@ bench-upload BUNDLE=bundle *ARGS: setup
         "$1" bench-serve/swin-tiny
     {{ quote(bin / "python") }} -m serve.bench_upload bench-serve/swin-tiny "$@"
 
+# from a picture chosen on the page to its answer there, in Chromium (ARGS: --picture, --repeats)
+bench-page BUNDLE=bundle *ARGS: setup page-tools
+    {{ quote(bin / "python") }} -m serve.bench_page "$@"
+
 # what bench-serve compares with, in .venv-serve-rivals; what cannot be installed is said and left out
 [private]
 serve-rivals:
@@ -345,6 +349,10 @@ retrain *ARGS: setup
 # 50 corrections by HTTP, a new model, and the same server answers rightly; on drawn leaves, 10 minutes
 feedback-loop *ARGS: setup
     {{ quote(bin / "python") }} -m retrain.feedback_loop "$@"
+
+# on real pictures, three rounds: one killed half-way that goes on and wins, one that loses (ARGS: --not-plants DIR)
+retrain-rounds SRC="../shared/data/leaves" *ARGS: setup
+    {{ quote(bin / "python") }} -m retrain.three_rounds "$@"
 
 # of corrections that lie, how many are believed? plants some (ARGS: --corrections, --senders)
 bench-lies LAKE=lake *ARGS: setup

@@ -75,14 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw_photograph(size: tuple[int, int] = SIZE) -> bytes:
-    """A JPEG of soft patches of colour with some grain, 4:2:0 as phones write it."""
+    """A photograph of soft patches of colour."""
+    patches = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    return as_photograph(Image.fromarray(patches), size)
+
+
+def as_photograph(scene: Image.Image, size: tuple[int, int] = SIZE) -> bytes:
+    """A JPEG of an RGB picture, enlarged and with some grain, 4:2:0 as phones write it."""
     width, height = size
-    random = np.random.default_rng(0)
-    patches = random.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    scene = Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
-    grain = random.normal(128, GRAIN, (height // 2, width // 2)).clip(0, 255).astype(np.uint8)
-    soft = Image.fromarray(grain).resize(size, Image.Resampling.BILINEAR)
-    noisy = np.asarray(scene, np.int16) + np.asarray(soft, np.int16)[:, :, None] - 128
+    grain = np.random.default_rng(1).normal(128, GRAIN, (height // 2, width // 2))
+    soft = Image.fromarray(grain.clip(0, 255).astype(np.uint8))
+    rough = np.asarray(soft.resize(size, Image.Resampling.BILINEAR), np.int16)[:, :, None] - 128
+    noisy = np.asarray(scene.resize(size, Image.Resampling.BICUBIC), np.int16) + rough
     out = io.BytesIO()
     Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
         out, "JPEG", quality=QUALITY, subsampling="4:2:0"
