@@ -2,7 +2,8 @@
 
     python -m export.bench_unknown LAKE [--folds 4] [--minutes 4]        (just bench-unknown LAKE)
 
-In: a lake, which is only read. Out: tables. Whole species are left out of training, a part of them
+In: a lake, which is only read. Out: tables, and in --out the networks, which a second run does not
+train again. Whole species are left out of training, a part of them
 at a time, so that each is once; of each network the rule is fitted as an export does it. Then it is
 asked about pictures of the species left out, and about the test pictures of those it knows.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from export.reject_compare import scores_of, strangeness
 from export.reject_figures import auroc, threshold_for
 from export.reject_seen import LabelledPictures, see
 from export.reject_taps import choose_stages
-from export.unknown_folds import Splits, choose_folds, read_splits, train_classifier
+from export.unknown_folds import Splits, choose_folds, find_or_train, read_splits
 from leaflake import UsageError
 from shards.select import Selection, read_encoded
 from train.classifier import Classifier
@@ -145,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("lake", type=as_place, metavar="LAKE")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--minutes", type=minutes, default=4.0, help="of fine-tuning, for each")
+    parser.add_argument("--out", type=Path, default=Path("bench-unknown"), help="for the networks")
     args = parser.parse_args(arguments)
     try:
         splits = read_splits(args.lake)
@@ -160,8 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name: choose_pictures(splits.pictures_of(name), MAX_PICTURES)
             for name in sorted(left_out)
         }
-        with tempfile.TemporaryDirectory(prefix="leaflake-") as folder:
-            classifier = train_classifier(bench_recipe(args.minutes), known, Path(folder))
+        classifier = find_or_train(bench_recipe(args.minutes), known, args.out / f"{number}")
         folds.append(ask_fold(classifier, known, unknown))
         print(species_table(folds[-1:]), flush=True)
     print(methods_table(folds), species_table(folds), sep="\n\n")

@@ -1,14 +1,20 @@
-"""Networks that have not learnt some species. In: the splits of a lake. Out: trained classifiers.
+"""Networks that have not learnt some species. In: the splits of a lake. Out: trained classifiers,
+which are kept.
 
 Trained as `leaflake train` does it (train/loop.py), on pictures of the other species alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import safetensors
+import safetensors.torch
 
 from catalog.lake import open_lake
 from catalog.organise import label_tree
@@ -82,6 +88,33 @@ def choose_folds(tree: LabelTree, num_folds: int) -> list[frozenset[str]]:
             "and leave two or more to learn. Nothing was written."
         )
     return folds
+
+
+def find_or_train(recipe: Recipe, splits: Splits, folder: Path) -> Classifier:
+    """The network that an earlier call with the same recipe and pictures left in `folder`; else it
+    is trained, and left there."""
+    keys = hashlib.sha256("\n".join([*splits.train.keys, *splits.val.keys]).encode()).hexdigest()
+    made_of = {"recipe": json.dumps(asdict(recipe), sort_keys=True, default=str), "pictures": keys}
+    weights = folder / "network.safetensors"
+    if weights.is_file() and read_metadata(weights) == made_of:
+        empty = initial_backbone(recipe, pretrained=False)
+        model = initial_classifier(recipe, empty, splits.tree)
+        model.load_state_dict(safetensors.torch.load_file(weights))
+        return model.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="leaflake-") as cache:
+        model = train_classifier(recipe, splits, Path(cache))
+    temporary = folder / f"{weights.name}.tmp"
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    safetensors.torch.save_file(state, temporary, made_of)
+    temporary.rename(weights)
+    return model
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself."""
+    with safetensors.safe_open(path, "np") as found:
+        return dict(found.metadata() or {})
 
 
 def train_classifier(recipe: Recipe, splits: Splits, folder: Path) -> Classifier:
