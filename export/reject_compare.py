@@ -17,7 +17,12 @@ from train.classifier import Classifier
 from train.hierarchy import FlatHeads
 
 TAPS = "distance on taps"
-BLEND = "max softmax + relative Mahalanobis"
+RELATIVE_TAPS = "relative distance on taps"
+BLEND = "max softmax + energy + relative distance on taps"
+"""The best of some hundred sums of two to four scores for species that were left out of training:
+60.8 % of their pictures are noticed where 5 % of the known ones are lost, 57.8 without the energy,
+and 56.6 with the relative distance of the features alone (mean over 22 species, four networks of
+`just bench-unknown`, 2026-11-22)."""
 
 KEPT = 64
 """Directions of a distance that fits into a graph, out of some thousand."""
@@ -40,6 +45,8 @@ def strangeness(
     features = known.features.double().numpy()
     directions = min(KEPT, features.shape[1] - 1)
     relative = RelativeMahalanobis(features, group, directions)
+    taps = OnTaps(known, lambda rows: Mahalanobis(rows, group, KEPT))
+    relative_taps = OnTaps(known, lambda rows: RelativeMahalanobis(rows, group, KEPT))
     head = species_head(classifier)
     return {
         "max softmax": MaxSoftmax(),
@@ -50,8 +57,9 @@ def strangeness(
         f"relative Mahalanobis, {KEPT} directions": relative,
         "nearest neighbours": Neighbours(known.features.numpy()),
         "ViM": Vim(head, known.features.numpy(), directions),
-        TAPS: OnTaps(known, group, KEPT),
-        BLEND: Sum([MaxSoftmax(), relative], kept),
+        TAPS: taps,
+        RELATIVE_TAPS: relative_taps,
+        BLEND: Sum([MaxSoftmax(), Energy(head), relative_taps], kept),
     }
 
 

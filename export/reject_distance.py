@@ -5,6 +5,8 @@ In: training features in groups. Out: modules from Seen to float32 (N,), as in r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -48,25 +50,34 @@ class RelativeMahalanobis(nn.Module):
     al., "A Simple Fix to Mahalanobis Distance for Improving Near-OOD Detection", 2021)."""
 
     def __init__(self, features: np.ndarray, group: np.ndarray, kept: int | None = None) -> None:
+        """As Mahalanobis; both distances are taken in the same directions, whose D x kept numbers
+        are there once."""
         super().__init__()
-        self.near = Mahalanobis(features, group, kept)
-        self.far = Mahalanobis(features, np.zeros(len(features), np.int64), kept)
+        mean = features.mean(axis=0, dtype=np.float64)
+        directions = main_directions(features - mean, kept)  # (D, kept)
+        inside = (features - mean) @ directions
+        self.register_buffer("mean", as_float32(mean))
+        self.register_buffer("directions", as_float32(directions))
+        self.near = Mahalanobis(inside, group)
+        self.far = Mahalanobis(inside, np.zeros(len(inside), np.int64))
 
     def forward(self, seen: Seen) -> torch.Tensor:
-        distance: torch.Tensor = self.near(seen) - self.far(seen)
+        inside = (seen.features - self.get_buffer("mean")) @ self.get_buffer("directions")
+        found = seen._replace(features=inside)
+        distance: torch.Tensor = self.near(found) - self.far(found)
         return distance
 
 
 class OnTaps(nn.Module):
     """A score of taps and features together, each number in its own standard deviations."""
 
-    def __init__(self, known: Seen, group: np.ndarray, kept: int) -> None:
-        """Mahalanobis of the training pictures `known`, in groups int (N,)."""
+    def __init__(self, known: Seen, score: Callable[[np.ndarray], nn.Module]) -> None:
+        """`score` is made of the training pictures `known`, float64 (N, T + D)."""
         super().__init__()
         rows = known.everything().double().numpy()
         spread = floored(rows.std(axis=0))
         self.register_buffer("scale", as_float32(1 / spread))
-        self.score = Mahalanobis(rows / spread, group, kept)
+        self.score = score(rows / spread)
 
     def forward(self, seen: Seen) -> torch.Tensor:
         rows = seen.everything() * self.get_buffer("scale")

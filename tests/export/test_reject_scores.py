@@ -72,7 +72,7 @@ def test_relative_mahalanobis_takes_away_what_is_far_from_everything():
 def test_the_distance_on_taps_also_sees_what_the_features_have_forgotten():
     pooled, features = RANDOM.normal(size=(2, 200, 3))
     known = seen(features, pooled=(1000 * pooled).astype(np.float32))
-    score = OnTaps(known, np.zeros(200, np.int64), 6)
+    score = OnTaps(known, lambda rows: Mahalanobis(rows, np.zeros(200, np.int64), 6))
     strange = seen([[0.0] * 3] * 2, pooled=np.float32([[0, 0, 0], [0, 9000, 0]]))
     plain, odd = score(strange).tolist()
     assert plain < 1 < 50 < odd
