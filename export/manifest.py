@@ -31,6 +31,9 @@ REJECTIONS: tuple[Literal["not_a_plant", "unknown_species"], ...] = (
 """The scores of the output `rejection`, in its order: it shows no plant, or a plant of no species
 that the model learned."""
 
+SAY_NOTHING = ("unknown", "background")
+"""Condition ids of catalog/taxonomy.py that are no state of a plant."""
+
 TEXTS = ("name", "created", "default", SEAL)
 """The fields that are texts; all others are objects."""
 
@@ -124,6 +127,16 @@ def read_fields(bundle: Path) -> Manifest:
     _refuse_other_tree(path, data)
     _refuse_other_rule(path, data["rejection"])
     return Manifest(**{key: data[key] for key in keys})
+
+
+def is_of_plants(tree: dict[str, Any]) -> bool:
+    """Whether a label tree is of plants, so that "not a plant" says something: a species has a
+    Latin name or a condition. Any other folders, such as beach and mountain, have neither."""
+    return any(
+        one["scientific"]
+        or any(each["condition_id"] not in SAY_NOTHING for each in one["conditions"])
+        for one in tree["species"]
+    )
 
 
 def is_bundle(folder: Path) -> bool:

@@ -144,9 +144,9 @@ def answers_section(manifest: Manifest) -> str:
     return section(
         "What it answers",
         "The deepest node of the label tree that is probable enough: species and condition, else "
-        f"the species, else “not sure”. {thresholds['target']:.0%} of the answers shall be right; "
-        f"the thresholds that val gives for it are {ranges}, by node. In small print, of that kind "
-        "of answers the share that is right.",
+        f"the species, else “not sure”. {100 * thresholds['target']:.0f} % of the answers shall be "
+        f"right; the thresholds that val gives for it are {ranges}, by node. In small print, of "
+        "that kind of answers the share that is right.",
         kinds_plot(rows, ROWS) + rows_shown,
     )
 
@@ -190,7 +190,7 @@ def handover_section(manifest: Manifest) -> str:
         "Browser and server",
         f"The browser answers by itself a condition from {threshold(least['condition'])} and a "
         f"species from {threshold(least['species'])} on, and hands the rest to a server: "
-        f"{found['escalated']:.1%} of these test pictures.",
+        f"{per_cent(found['escalated'])} of these test pictures.",
         rows_shown,
     )
 
@@ -211,6 +211,7 @@ def failures_section(figures: Mapping[str, Any]) -> str:
             [escape(row["true"]), escape(row["answered"]), f"{row['pictures']:,}", f"{row['of']:,}"]
             for row in found["confusions"]
         ),
+        texts=2,
     )
     return section(
         "Known failures",
@@ -240,7 +241,7 @@ def origin_section(manifest: Manifest) -> str:
         ["exported with", escape(", ".join(f"{k} {v}" for k, v in versions.items()))],
         ["trained on", escape(str(origin["hardware"]["trained"]["processor"]))],
     ]
-    return section("Where it comes from", "", table(["", ""], rows, words=True))
+    return section("Where it comes from", "", table(["", ""], rows, texts=2))
 
 
 def _kind_cell(found: Mapping[str, float]) -> str:

@@ -24,8 +24,8 @@ def files_section(manifest: Manifest) -> str:
                 _against(found, "species_top1"),
                 _against(found, "joint_top1"),
                 per_cent(test["changed"]),
-                f"{test['largest_difference']:.2g}<small>{test['mean_difference']:.2g} on average"
-                "</small>",
+                f"{test['largest_difference']:.2g}"
+                f"<small>mean {test['mean_difference']:.2g}</small>",
                 per_cent(test["rejection_changed"]),
                 f"{test['pictures']:,}",
             ]
@@ -59,8 +59,8 @@ def _speed(manifest: Manifest, name: str) -> str:
     if name == BROWSER:
         times = manifest.figures["browser"]["times_ms"]
         return (
-            f"{times['warm_median']:.0f} ms<small>{times['warm_p99']:.0f} ms; the first "
-            f"{times['first']:.0f} ms</small>"
+            f"{times['warm_median']:.0f} ms<small>{times['warm_p99']:.0f} ms</small>"
+            f"<small>first {times['first']:.0f} ms</small>"
         )
     times = manifest.figures["latency_ms"][name]
     return f"{times['median']:.1f} ms<small>{times['p99']:.1f} ms</small>"

@@ -13,18 +13,18 @@ def section(title: str, words: str, body: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{text}{body}</section>\n"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
-    """`rows` are HTML; all but the first column are numbers, if not `words`."""
-    kind = "" if words else ' class="number"'
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """`rows` are HTML; the columns after the first `texts` are numbers."""
+    kinds = [' class="number"' if i >= texts else "" for i in range(len(heads))]
     lines = [
         "<tr>"
-        + "".join(f"<td{kind if i else ''}>{one}</td>" for i, one in enumerate(row))
+        + "".join(f"<td{kind}>{one}</td>" for kind, one in zip(kinds, row, strict=True))
         + "</tr>"
         for row in rows
     ]
     if not lines:
         return '<p class="soft">None.</p>'
-    head = "".join(f"<th{kind if i else ''}>{escape(one)}</th>" for i, one in enumerate(heads))
+    head = "".join(f"<th{kind}>{escape(one)}</th>" for kind, one in zip(kinds, heads, strict=True))
     top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
     return f'<div class="scroll"><table>{top}<tbody>{"".join(lines)}</tbody></table></div>'
 

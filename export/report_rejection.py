@@ -9,6 +9,9 @@ from typing import Any
 from export.manifest import Manifest
 from export.report_html import per_cent, section, table
 
+HEADS = {"auroc": "AUROC", "plants_rejected": "plants rejected"}
+"""Of export.reject_compare's columns."""
+
 NAMES = {"not_a_plant": "Not a plant", "unknown_species": "Unknown species"}
 
 
@@ -42,18 +45,19 @@ def rejection_section(manifest: Manifest) -> str:
 
 
 def _compared(found: Mapping[str, Mapping[str, Any]] | None) -> str:
-    """Every method that was tried, by name."""
+    """Every method that was tried, by name; all that it has but the area is shares."""
     if not found:
         return ""
     columns = list(next(iter(found.values())))
     rows = [
-        [escape(name), *(_number(row.get(one)) for one in columns)] for name, row in found.items()
+        [escape(name), *(_figure(one, row.get(one)) for one in columns)]
+        for name, row in found.items()
     ]
-    heads = ["method", *(one.replace("_", " ") for one in columns)]
+    heads = ["method", *(HEADS.get(one, one) for one in columns)]
     return f"<h3>Methods compared</h3>{table(heads, rows)}"
 
 
-def _number(value: Any) -> str:
+def _figure(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4f}" if name == "auroc" else per_cent(value)

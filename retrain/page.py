@@ -27,8 +27,16 @@ LISTED = 50
 """Corrections that are listed."""
 
 OWN_STYLE = """
-.pictures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 0; padding: 0; list-style: none; }
-.pictures li { width: 10rem; font-size: .85rem; overflow-wrap: anywhere; }
+.why { margin-top: .75rem; padding: .6rem .9rem; border-left: .3rem solid; font-size: 1.1rem; }
+.why.promoted { border-color: var(--accent); } .why.lost { border-color: var(--bad); }
+.worse { color: var(--bad); font-weight: 600; }
+.tiles { grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); }
+.tiles dd { font-size: 1.15rem; white-space: nowrap; }
+.pictures {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem;
+  margin: 0; padding: 0; list-style: none;
+}
+.pictures li { font-size: .85rem; line-height: 1.35; }
 .pictures img { display: block; border-radius: .4rem; max-width: 100%; height: auto; }
 """
 
@@ -84,8 +92,12 @@ def write_page(story: Story, thumbnails: Mapping[str, Thumbnail]) -> str:
 
 def _summary(story: Story) -> str:
     outcome = story.outcome
-    against = "nothing" if outcome.champion is None else outcome.champion
-    words = f"It was compared with {against}. Why: {outcome.why}."
+    words = f"{outcome.why[0].upper()}{outcome.why[1:]}."
+    if outcome.champion is not None:
+        name = outcome.champion.rsplit("/", 1)[-1]
+        now = "was in production" if outcome.promote else "stays in production"
+        words += f" It was compared with {name}, which {now}."
+    kind = "promoted" if outcome.promote else "lost"
     tiles = []
     if story.verdict is not None:
         tiles = [
@@ -101,7 +113,7 @@ def _summary(story: Story) -> str:
         ("pictures of corrections, set aside", f"{len(story.beliefs.set_aside):,}"),
     ]
     boxes = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(v)}</dd></div>" for n, v in tiles)
-    return f'<p>{escape(words)}</p>\n<dl class="tiles">{boxes}</dl>\n'
+    return f'<p class="why {kind}">{escape(words)}</p>\n<dl class="tiles">{boxes}</dl>\n'
 
 
 def _comparison(story: Story) -> list[str]:
@@ -145,36 +157,38 @@ def _checks(story: Story) -> list[str]:
     checks = sorted(story.verdict.checks, key=lambda one: not one.worse)
     rows = [
         [
-            escape(one.name),
+            escape(_readable(one.name)),
+            f'<span class="worse">worse: {escape(one.worse)}</span>' if one.worse else "fine",
             escape(one.champion),
             escape(one.challenger),
-            f"worse: {escape(one.worse)}" if one.worse else "fine",
         ]
         for one in checks
     ]
     words = "All of these have to be fine. A species' share is of species and condition together."
-    heads = ["", "champion", "challenger", ""]
-    return [section("Is it worse anywhere?", words, table(heads, rows, words=True))]
+    heads = ["", "", "champion", "challenger"]
+    return [section("Is it worse anywhere?", words, table(heads, rows, texts=2))]
 
 
 def _pictures(story: Story, thumbnails: Mapping[str, Thumbnail]) -> list[str]:
     if story.exam is None or story.both is None:
         return []
-    titles = ("Right now, and not before", "Right before, and not now")
     exam, (old, new) = story.exam, story.both
+    kinds = (
+        ("Right now, and not before", "before", old.answers.said),
+        ("Right before, and not now", "now", new.answers.said),
+    )
     parts = []
-    for title, rows in zip(titles, _changes(exam, story.both), strict=True):
+    for (title, when, said), rows in zip(kinds, _changes(exam, story.both), strict=True):
         items = "".join(
             f'<li><img src="{thumbnails[exam.keys[i]].uri}" alt="" '
             f'width="{thumbnails[exam.keys[i]].width}" '
-            f'height="{thumbnails[exam.keys[i]].height}">{escape("/".join(exam.labels[i]))}<br>'
-            f'<span class="soft">{escape(old.answers.said[i])} → '
-            f"{escape(new.answers.said[i])}</span></li>"
+            f'height="{thumbnails[exam.keys[i]].height}">{escape(_readable("/".join(exam.labels[i])))}'
+            f'<br><span class="soft">{when}: {escape(_readable(said[i]))}</span></li>'
             for i in rows
         )
         body = f'<ul class="pictures">{items}</ul>' if items else '<p class="soft">None.</p>'
         parts.append(f"<h3>{title}</h3>{body}")
-    words = "Below each picture its label, then the likeliest class of champion and challenger."
+    words = "Below each picture its label, then the likeliest class of the model that has it wrong."
     return [section("Pictures that changed", words, "".join(parts))]
 
 
@@ -209,7 +223,7 @@ def _corrections(story: Story) -> list[str]:
         [
             f"<code>{escape(one.said.feedback_id)}</code>",
             escape(one.said.sender) or "unknown",
-            escape("/".join(filter(None, one.said.said))),
+            escape(_readable("/".join(filter(None, one.said.said)))),
             escape(one.why_not),
         ]
         for one in found.set_aside[:LISTED]
@@ -222,20 +236,26 @@ def _corrections(story: Story) -> list[str]:
     )
     body = table(["sender", "pictures", "set aside", "taken to be right"], rows)
     body += "<h3>Set aside</h3>"
-    body += table(["correction", "sender", "what is said", "why it waits"], listed, words=True)
+    body += table(["correction", "sender", "what is said", "why it waits"], listed, texts=4)
     if len(found.set_aside) > LISTED:
         body += f'<p class="soft">The first {LISTED} of {len(found.set_aside):,}.</p>'
     return [section("Corrections", words, body)]
 
 
+def _readable(ids: str) -> str:
+    """`tomato/late_blight` -> `tomato, late blight`, which a browser can break at a space."""
+    return ids.replace("/", ", ").replace("_", " ")
+
+
 def _what_now(story: Story) -> str:
     outcome = story.outcome
     words = (
-        "A running leaflake serve MODELS/production takes it over within seconds. Back: "
-        "<code>leaflake rollback --models MODELS</code>."
+        "A running leaflake serve MODELS/production takes it over within seconds."
         if outcome.promote
         else "Production is as it was."
     )
+    if outcome.promote and outcome.champion is not None:
+        words += " Back: <code>leaflake rollback --models MODELS</code>."
     words += (
         " What the challenger says of the test pictures goes into the lake with <code>leaflake "
         f"evaluate MODELS/runs/{escape(outcome.challenger)}</code>. A correction that is set aside "

@@ -147,7 +147,8 @@ def answer_json(
 ) -> dict[str, Any]:
     """The answer and the likeliest species and conditions, as server and command line give it.
 
-    `rejection` has the scores of the rejection rule, also where they decided nothing.
+    `rejection` has the scores of the rejection rule, also where they decided nothing; `of_plants`
+    says in which words people are told the answer.
     """
     given, answer = judge(prediction, labels, thresholds, question)
     possible = possible_species(labels, question)
@@ -156,6 +157,7 @@ def answer_json(
         "species": likeliest_species(given, labels, possible, question.top),
         "conditions": likeliest_conditions(given, labels, possible, question.top),
         "rejection": dict(zip(REJECTIONS, map(float, prediction.rejection), strict=True)),
+        "of_plants": labels.of_plants,
         "model": model,
     }
 

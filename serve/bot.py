@@ -194,7 +194,8 @@ def make_dispatcher(answerer: Answerer, corrector: Corrector | None) -> Dispatch
     @dispatcher.message(CommandStart())
     @dispatcher.message(Command("help"))
     async def help_(message: Message, event_update: Update) -> None:
-        words = bot_words.WELCOME + (bot_words.PRIVACY if corrector else bot_words.FORGETS)
+        words = bot_words.WELCOME if answerer.of_plants else bot_words.WELCOME_CLASSES
+        words += bot_words.PRIVACY if corrector else bot_words.FORGETS
         await answerer.say([Sent(event_update.update_id, message)], words)
 
     @dispatcher.message(F.photo | F.document)

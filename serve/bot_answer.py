@@ -81,6 +81,11 @@ class Answerer:
         self._albums: dict[str, Album] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
 
+    @property
+    def of_plants(self) -> bool:
+        """Whether the model that answers now is."""
+        return self._service.model.labels.of_plants
+
     async def picture(self, sent: Sent) -> None:
         """A message with a picture or a file; one of an album returns when that is answered."""
         name = sent.message.media_group_id

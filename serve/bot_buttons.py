@@ -16,7 +16,7 @@ from serve.labels import Kind
 
 Step = Literal["right", "wrong", "species", "other", "condition", "keep", "back"]
 """right: the answer is. wrong: choose a species; `choice` is the page. species: the one at `choice`
-of the entry's. other: a plant that is none of them. condition: the one at `choice` of the entry's,
+of the entry's. other: one that is none of them. condition: the one at `choice` of the entry's,
 which are those of the species. keep: 1 with the picture, 0 without. back: to the first buttons."""
 
 Row = tuple[str, Step, int]
@@ -50,8 +50,8 @@ def species_buttons(answer: str, names: Sequence[str], page: int) -> InlineKeybo
         (names[i], "species", i) for i in range(start, min(start + PAGE, len(names)))
     ]
     if start + PAGE < len(names):
-        rows.append(("More plants", "wrong", page + 1))
-    return _column(answer, [*rows, ("Another plant", "other", 0), ("Never mind", "back", 0)])
+        rows.append(("More", "wrong", page + 1))
+    return _column(answer, [*rows, ("Another one", "other", 0), ("Never mind", "back", 0)])
 
 
 def condition_buttons(answer: str, names: Sequence[str]) -> InlineKeyboardMarkup:

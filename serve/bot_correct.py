@@ -47,10 +47,10 @@ from shards.decode import DecodeError
 
 log = logging.getLogger("leaflake.bot")
 
-WHICH_SPECIES = "Which plant is it?"
+WHICH_SPECIES = "What is it?"
 WHICH_CONDITION = "What does it have?"
 MAY_KEEP = "May the picture be kept, so that the next model learns from it?"
-WRITE_NAME = "Which plant is it? Reply to this message with its name."
+WRITE_NAME = "What is it? Reply to this message with its name."
 TOO_OLD = "This answer is too old to be corrected. Send the picture again."
 WITH_PICTURE = "Thank you. Noted, with the picture."
 WITHOUT_PICTURE = "Thank you. Noted, without a picture."

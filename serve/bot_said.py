@@ -48,7 +48,7 @@ def said_in_words(said: Said, labels: Labels) -> str:
 def species_names(species_ids: Sequence[str], labels: Labels) -> list[str]:
     """What the buttons say; an id that the model no longer has is shown as it is."""
     known = dict(zip(labels.species_ids, labels.species_names, strict=True))
-    known[NO_PLANT] = "There is no plant in it"
+    known[NO_PLANT] = "There is no plant in it" if labels.of_plants else "None of these"
     return [known.get(each, each) for each in species_ids]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from serve.classify_cli import is_flat, percent
+from serve.classify_cli import has_conditions, name_of, percent
 from serve.labels import UNKNOWN
 
 WELCOME = """\
@@ -14,6 +14,14 @@ Send me a photograph of a leaf, and I say which plant it is and what it has.
 One leaf, close up and in daylight, works best. Several pictures of one plant, sent together as an \
 album, are answered together. I say so when I am not sure, or when I see no plant.\
 """
+
+WELCOME_CLASSES = """\
+Send me a photograph, and I say what it shows.
+
+Several pictures of one thing, sent together as an album, are answered together. I say so when I \
+am not sure, or when it is nothing that I know.\
+"""
+"""Of a model that is not of plants."""
 
 PRIVACY = """
 
@@ -79,16 +87,17 @@ def _said(row: dict[str, Any]) -> str:
     answer, guess = row["answer"], row["species"][0]["species"]
     probability = answer["probability"]
     sure = "" if probability is None else f"{sureness(probability)}, {percent(probability)}."
-    if is_flat(row):
+    if not row["of_plants"]:
         return _said_class(answer, guess, sure)
     match answer["rank"]:
         case "condition":
             return f"{answer['species']}: {answer['condition']}\n{sure}"
         case "species":
-            return (
-                f"{answer['species']}\n{sure} What it has is not clear. A picture of one leaf, "
-                "close up and in daylight, often helps."
+            unclear = (
+                " What it has is not clear. A picture of one leaf, close up and in daylight, often "
+                "helps."
             )
+            return f"{answer['species']}\n{sure}{unclear if has_conditions(row) else ''}"
         case "not_a_plant":
             return (
                 "Not a plant\nThere seems to be no leaf in this picture. If there is one, move "
@@ -107,11 +116,14 @@ def _said(row: dict[str, Any]) -> str:
 
 
 def _said_class(answer: dict[str, Any], guess: str, sure: str) -> str:
-    """Where there are no conditions, and perhaps no plants."""
+    """Where there are no plants."""
     if answer["rank"] == "species":
         return f"{answer['species']}\n{sure}"
     if answer["rank"] == "not_sure":
-        return f"Not sure\nThe best guess is {guess}, but that is not sure enough to count."
+        return (
+            f"Not sure\nThe best guess is {guess}, {percent(answer['probability'])}, but that is "
+            "not sure enough to count."
+        )
     return "None of these\nIt seems to be none of what this model knows."
 
 
@@ -121,16 +133,18 @@ def _others(row: dict[str, Any]) -> str:
     if rank in ("not_a_plant", "unknown_species"):
         return ""
     likely = [one for one in row["conditions"] if one["probability"] >= LEAST_SHOWN]
-    listed = [one for one in likely if one["condition_id"] != UNKNOWN]
-    if rank == "species":
-        listed = [one for one in listed if one["species_id"] == answer["species_id"]]
-    said = (answer["species_id"], answer["condition_id"])
-    listed = [one for one in listed if (one["species_id"], one["condition_id"]) != said]
+    head = {"condition": "The next likeliest:", "species": "What it could have:"}
+    if row["of_plants"]:
+        listed = [one for one in likely if one["condition_id"] != UNKNOWN]
+        if rank == "species":
+            listed = [one for one in listed if one["species_id"] == answer["species_id"]]
+        said = (answer["species_id"], answer["condition_id"])
+        listed = [one for one in listed if (one["species_id"], one["condition_id"]) != said]
+    else:
+        listed = [one for one in likely if one["species_id"] != answer["species_id"]]
+        head = {"species": "The next likeliest:"}
     shown = listed[: OTHER_LINES + (rank == "not_sure")]
     if not shown:
         return ""
-    head = {"condition": "The next likeliest:", "species": "What it could have:"}
-    lines = [
-        f"{one['species']}, {one['condition']} ({percent(one['probability'])})" for one in shown
-    ]
+    lines = [f"{name_of(one, row)} ({percent(one['probability'])})" for one in shown]
     return "\n".join([head.get(rank, "What it could be:"), *lines])

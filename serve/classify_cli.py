@@ -159,7 +159,7 @@ def describe(row: dict[str, Any], verbose: bool) -> str:
     lines = [f"{row['image']}: {say(row)}"]
     if verbose:
         lines += [
-            f"  {100 * each['probability']:5.1f} %  {each['species']}, {each['condition']}"
+            f"  {100 * each['probability']:5.1f} %  {name_of(each, row)}"
             for each in row["conditions"]
         ]
     return "\n".join(lines)
@@ -171,8 +171,8 @@ def say(row: dict[str, Any]) -> str:
         return f"error: {row['error']['message']}"
     answer, guess = row["answer"], row["species"][0]["species"]
     rank = answer["rank"]
-    if is_flat(row):
-        return _say_class(answer, guess)
+    if not row["of_plants"] and rank in ("not_a_plant", "unknown_species"):
+        return "none of these"
     if rank == "unknown_species":
         return (
             "unknown species (a plant, but none of the species that this model knows; most like "
@@ -184,27 +184,30 @@ def say(row: dict[str, Any]) -> str:
     if rank == "condition":
         return f"{answer['species']}, {answer['condition']} ({sure})"
     if rank == "species":
-        return f"{answer['species']}, condition not sure ({sure})"
+        unsure = ", condition not sure" if has_conditions(row) else ""
+        return f"{answer['species']}{unsure} ({sure})"
     if rank == "not_a_plant":
         return f"not a plant ({sure})"
     return f"not sure (best guess {guess}, {sure})"
 
 
-def is_flat(row: dict[str, Any]) -> bool:
-    """Whether what is likeliest has no conditions, as of a model that knows beach and mountain."""
-    from serve.labels import NO_PLANT, UNKNOWN  # brings numpy, for which --help must not wait
+def has_conditions(row: dict[str, Any]) -> bool:
+    """Whether the species answered can have a condition that tells something, as far as the row
+    lists them."""
+    from serve.labels import UNKNOWN  # brings numpy, for which --help must not wait
 
-    ids = [one["condition_id"] for one in row["conditions"] if one["species_id"] != NO_PLANT]
-    return ids != [] and set(ids) == {UNKNOWN}
+    species = row["answer"]["species_id"]
+    own = [one["condition_id"] for one in row["conditions"] if one["species_id"] == species]
+    return any(one != UNKNOWN for one in own)
 
 
-def _say_class(answer: dict[str, Any], guess: str) -> str:
-    if answer["probability"] is None or answer["rank"] == "not_a_plant":
-        return "none of these"
-    sure = percent(answer["probability"])
-    if answer["rank"] == "species":
-        return f"{answer['species']} ({sure})"
-    return f"not sure (best guess {guess}, {sure})"
+def name_of(candidate: dict[str, Any], row: dict[str, Any]) -> str:
+    """A candidate of a row: `Apple, Scab`, or `Beach` where there is nothing but classes."""
+    from serve.labels import NO_PLANT
+
+    if row["of_plants"]:
+        return f"{candidate['species']}, {candidate['condition']}"
+    return "none of these" if candidate["species_id"] == NO_PLANT else str(candidate["species"])
 
 
 def percent(probability: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from export.manifest import REJECTIONS
+from export.manifest import REJECTIONS, is_of_plants
 
 NO_PLANT = "no_plant"
 """Species id of pictures that show no plant; the tree's word for it, see catalog/taxonomy.py."""
@@ -51,6 +51,9 @@ class Labels:
     classes: tuple[Label, ...]
     """(C,), species by species."""
 
+    of_plants: bool
+    """False: of other things, such as beaches and mountains."""
+
     @classmethod
     def from_tree(cls, tree: dict[str, Any]) -> Labels:
         """Read the manifest's `tree`; KeyError or TypeError if it is not one."""
@@ -65,6 +68,7 @@ class Labels:
             tuple(one["name"] for one in species),
             tuple(one["scientific"] for one in species),
             tuple(classes),
+            is_of_plants(tree),
         )
 
 

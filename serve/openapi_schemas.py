@@ -91,6 +91,11 @@ SCHEMAS: dict[str, Schema] = {
                 {"not_a_plant": {"type": "number"}, "unknown_species": {"type": "number"}},
                 "Scores of the rejection rule; GET /api/model has their thresholds.",
             ),
+            "of_plants": {
+                "type": "boolean",
+                "description": "Whether the model is of plants. If not, not_a_plant and "
+                "unknown_species mean that it is nothing that the model knows.",
+            },
             "model": ref("Model"),
             "pictures": array(
                 obj({"answer": ref("Node"), "species": array(ref("SpeciesGuess"))}),

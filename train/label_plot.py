@@ -93,7 +93,9 @@ def draw_cells(cells: Sequence[Cell], path: Path) -> None:
     axes.set_xticks(shares)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set(xlabel="labels, %", ylabel="species and disease both right, %")
+    axes.set(
+        xlabel="labels, %", ylabel="species and disease both right on test, %, and 95 % interval"
+    )
     axes.grid(alpha=0.25)
     axes.legend()
     temporary = path.with_name(path.name + ".tmp")

@@ -53,7 +53,7 @@ def write_sheet(
     ]
     for label in labels:
         rows = shown[label]
-        note = f"{rows[0].path}: {len(rows) - 1} written"
+        note = f"{rows[0].path}: {_written(len(rows) - 1)}"
         parts.append(_row(label, note, folder, rows[0], steps, seed))
     if more := len(shown) - len(labels):
         parts.append(f"<p>{more} more classes are not shown.</p>")
@@ -62,9 +62,8 @@ def write_sheet(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Augmented pictures</title>'
         f"<style>{STYLE}</style></head>\n<body><h1>Augmented pictures</h1>"
-        f"<p>A picture, and variants of it after {escape(names)}, with seed {seed}.</p>\n"
-        + "\n".join(parts)
-        + "</body></html>\n"
+        f"<p>On the left a picture as it is, then variants of it after {escape(names)}, with seed "
+        f"{seed}.</p>\n" + "\n".join(parts) + "</body></html>\n"
     )
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(page, encoding="utf-8")
@@ -105,4 +104,23 @@ def _picture(image: np.ndarray, alt: str) -> str:
 
 
 def _numbers(step: ChosenStep) -> str:
-    return ", ".join(f"{name} {value}" for name, value in step.settings.items())
+    found = []
+    for name, value in step.settings.items():
+        ends = value if isinstance(value, (tuple, list)) else (value,)
+        found.append(f"{name} {' to '.join(map(_short, ends))}")
+    return ", ".join(found)
+
+
+def _short(number: float) -> str:
+    """1.3333 -> 1.33, and 4096 as it is."""
+    return f"{number:.3g}" if isinstance(number, float) else str(number)
+
+
+def _written(copies: int) -> str:
+    """Which of the variants are files, too."""
+    if not copies:
+        return "none written, all are only drawn here"
+    if copies >= VARIANTS:
+        return "all written" + (f", and {copies - VARIANTS} more" if copies > VARIANTS else "")
+    first = "the first variant was" if copies == 1 else f"the first {copies} variants were"
+    return f"{first} written, the others are only drawn here"

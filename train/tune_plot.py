@@ -38,8 +38,8 @@ def draw_history(axes: Any, trials: Sequence[FrozenTrial]) -> None:
         (number, max(value for _, value in done[: n + 1])) for n, (number, _) in enumerate(done)
     ]
     for points, style, name in (
-        (short, "x", "cut short"),
-        (done, "o", "to its end"),
+        (short, "C1x", "cut short, as it was then"),
+        (done, "C0o", "to its end"),
     ):
         if points:
             axes.plot(*zip(*points, strict=True), style, label=name)

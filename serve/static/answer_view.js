@@ -1,10 +1,11 @@
 // The answer on the page: the node answered, how sure, by whom, what else it could be.
 import { $, bar, button, element } from "./dom.js";
-import { others, percent, sureness, whoAnswered, words } from "./words.js";
+import { leastSure, others, percent, sureness, whoAnswered, words } from "./words.js";
 
-// `more` is { label: what an example really shows, or null; actions: [{text, act}] }.
-export function showAnswer(row, why, labels, { label, actions }) {
-  const { tone, over, latin, title, chip, note } = words(row, labels);
+// `bundle` is { labels, thresholds }; `more` is { label: what an example really shows, or null;
+// actions: [{text, act}] }.
+export function showAnswer(row, why, bundle, { label, actions }) {
+  const { tone, over, latin, title, chip, note } = words(row, bundle.labels);
   const { rank, probability } = row.answer;
   const parts = [];
   if (over || latin) {
@@ -30,7 +31,8 @@ export function showAnswer(row, why, labels, { label, actions }) {
   }
   if (label) parts.push(element("p", "note", label));
   $("answer").replaceChildren(element("div", `said ${tone}`, ...parts));
-  showOthers(others(row));
+  const found = others(row);
+  showOthers(found, found && leastSure(row, bundle));
   $("who").replaceChildren(element("span", `dot ${row.source}`), whoAnswered(row, why));
   $("actions").replaceChildren(...actions.map(({ text, act }) => button(text, "quiet", act)));
   $("more").hidden = false;
@@ -43,20 +45,24 @@ const WHY_NOT = {
   no_server: "There is no server behind this page that could be asked.",
 };
 
-function showOthers(found) {
+// `least` is from where on the first of the list would have been the answer, or null.
+function showOthers(found, least) {
   $("others").hidden = !found;
   if (!found) return;
   $("others-heading").textContent = found.heading;
   $("others-list").replaceChildren(
-    ...found.list.map(({ over, name, probability }) =>
+    ...found.list.map(({ over, name, probability }, index) =>
       element(
         "li",
         "",
         element("span", "name", element("b", "", name), ` ${over}`),
         element("span", "number", percent(probability)),
-        bar(probability),
+        bar(probability, index === 0 ? least : null),
       ),
     ),
+    ...(least === null
+      ? []
+      : [element("li", "fine", `The best guess would count from ${percent(least)} on.`)]),
   );
 }
 

@@ -15,6 +15,7 @@ import { BUSY, Unanswered, answerPicture } from "./route.js";
 import { Refusal, Server, ServerAway } from "./server.js";
 import { hidePreview, showAddressPreview, showPreview } from "./preview.js";
 import { showAbout, showStatus } from "./status.js";
+import { showSubject } from "./subject.js";
 import { openWaysIn } from "./ways_in.js";
 
 const here = new URL("./", document.baseURI);
@@ -22,7 +23,7 @@ const bundle = new URL("bundle/", here);
 const vendor = new URL("vendor/", here);
 
 let site; // site.json: what this page is served with
-let labels, device, server;
+let labels, thresholds, device, server;
 let correct = null; // opens the dialog, where the server takes corrections
 let newest = 0; // only the newest picture's answer is shown
 
@@ -36,13 +37,15 @@ async function start() {
   site = await fetchJson(new URL("site.json", here));
   const manifest = await fetchJson(new URL("model.json", bundle));
   labels = readLabels(manifest.tree);
+  thresholds = readThresholds(manifest);
   server = site.server === null ? null : new Server(new URL(site.server, here));
   await askWhatServerTakes();
-  device = new DeviceModel(manifest, labels, readThresholds(manifest), showState);
+  device = new DeviceModel(manifest, labels, thresholds, showState);
   addEventListener("online", showState);
   addEventListener("offline", showState);
   showPrivacy(Boolean(server));
   showAbout(manifest, labels, server);
+  showSubject(labels);
   if (site.feedback) correct = prepareCorrection(labels, server);
   openWaysIn(ask, askAddress);
   openAddressForm($, askAddress);
@@ -159,7 +162,7 @@ function present(entry) {
   if (picture && (why === "offline" || why === "busy")) offer("Try again", {});
   if (correct)
     actions.push({ text: "Not right? Correct it", act: () => correct(entry, isPrivate()) });
-  showAnswer(row, why, labels, { label, actions });
+  showAnswer(row, why, { labels, thresholds }, { label, actions });
 }
 
 // A picture of the history, with the answer it had.

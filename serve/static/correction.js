@@ -4,7 +4,7 @@ import { $, element } from "./dom.js";
 import { NO_PLANT, UNKNOWN } from "./labels.js";
 import { Refusal } from "./server.js";
 
-const OTHER = ""; // value of "another plant"
+const OTHER = ""; // value of "another plant", or of what else it may be
 const UNSAID = "";
 
 // -> open(entry, isPrivate), for entries as history_store.js has them.
@@ -12,8 +12,8 @@ export function prepareCorrection(labels, server) {
   const plants = labels.species.filter(({ species_id }) => species_id !== NO_PLANT);
   $("correct-species").replaceChildren(
     ...plants.map(({ species_id, species }) => new Option(species, species_id)),
-    new Option("There is no plant in it", NO_PLANT),
-    new Option("Another plant", OTHER),
+    new Option(labels.ofPlants ? "There is no plant in it" : "None of these", NO_PLANT),
+    new Option(labels.ofPlants ? "Another plant" : "Something else", OTHER),
   );
   $("correct-species").addEventListener("change", () => showConditions(labels));
   $("correct-cancel").addEventListener("click", () => $("correct").close());
@@ -41,7 +41,8 @@ function showConditions(labels) {
     new Option("I don\u2019t know", UNSAID),
     ...told.map(({ condition_id, condition }) => new Option(condition, condition_id)),
   );
-  $("correct-condition-line").hidden = species === OTHER || species === NO_PLANT;
+  $("correct-condition-line").hidden =
+    species === OTHER || species === NO_PLANT || !labels.ofPlants;
   $("correct-other-line").hidden = species !== OTHER;
   $("correct-other").required = species === OTHER;
 }

@@ -49,6 +49,7 @@ export function answerRow(said, labels, thresholds, model, { top = TOP, reject =
       .slice(0, top)
       .map((i) => condition(labels.classes[i], said.joint[i])),
     rejection: Object.fromEntries(REJECTIONS.map((name, i) => [name, said.rejection[i]])),
+    of_plants: labels.ofPlants,
     model,
   };
 }

@@ -16,11 +16,16 @@ export function button(text, className, act) {
   return made;
 }
 
-// How much of 1, as a bar; the words beside it say the same to a screen reader.
-export function bar(share) {
+// How much of 1, as a bar, with a mark at `least`; the words beside it say the same to a screen reader.
+export function bar(share, least = null) {
   const fill = element("span", "fill");
   fill.style.inlineSize = `${100 * share}%`;
   const made = element("span", "bar", fill);
+  if (least !== null) {
+    const mark = element("span", "mark");
+    mark.style.insetInlineStart = `${100 * least}%`;
+    made.append(mark);
+  }
   made.setAttribute("aria-hidden", "true");
   return made;
 }

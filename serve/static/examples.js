@@ -1,6 +1,7 @@
 // Example pictures: golden ones of the bundle, whose true labels are known.
 import { $, element } from "./dom.js";
 import { chooseExamples } from "./golden.js";
+import { named, nothing } from "./words.js";
 
 const COUNT = 6;
 
@@ -34,5 +35,8 @@ function sentence(label, labels) {
   const found = labels.classes.find(
     (one) => one.species_id === species && one.condition_id === condition,
   );
-  return `This is an example. Its label says: ${found ? `${found.species}, ${found.condition}` : label}.`;
+  const { over, name } = found
+    ? named(found, labels.ofPlants)
+    : { over: "", name: nothing(labels.ofPlants) };
+  return `This is an example. Its label says: ${over ? `${over}, ${name}` : name}.`;
 }

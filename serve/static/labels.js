@@ -3,11 +3,13 @@
 
 export const NO_PLANT = "no_plant"; // species id of pictures that show no plant
 export const UNKNOWN = "unknown"; // condition id that tells a person nothing
+const SAY_NOTHING = [UNKNOWN, "background"]; // export/manifest.py
 export const REJECTIONS = ["not_a_plant", "unknown_species"];
 export const BROWSER_MODEL = "browser/model.json";
 
 // -> { species: [{species_id, species, scientific}] of length S,
-//      classes: [{speciesIndex, species_id, species, condition_id, condition, cause}] of length C }
+//      classes: [{speciesIndex, species_id, species, condition_id, condition, cause}] of length C,
+//      ofPlants: false where it is of anything else, such as beaches and mountains }
 export function readLabels({ species }) {
   return {
     species: species.map(({ species_id, name, scientific }) => ({
@@ -24,6 +26,10 @@ export function readLabels({ species }) {
         condition: name,
         cause,
       })),
+    ),
+    ofPlants: species.some(
+      ({ scientific, conditions }) =>
+        scientific || conditions.some(({ condition_id }) => !SAY_NOTHING.includes(condition_id)),
     ),
   };
 }

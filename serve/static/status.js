@@ -49,8 +49,8 @@ export function showAbout(manifest, labels, server) {
   const told = labels.classes.filter(
     (one) => ids.has(one.species_id) && one.condition_id !== UNKNOWN,
   );
-  const flat = told.length === 0; // beaches and mountains, say: no plants, and no conditions
-  const what = flat ? "classes" : `plants in ${told.length} conditions`;
+  const inConditions = told.length > 0 ? ` in ${told.length} conditions` : "";
+  const what = labels.ofPlants ? `plants${inConditions}` : "classes";
   $("about").textContent = `The model ${manifest.name} knows ${plants.length} ${what}.`;
   $("plants").replaceChildren(
     ...plants.map(({ species_id, species, scientific }) => {
@@ -61,7 +61,7 @@ export function showAbout(manifest, labels, server) {
         "li",
         "",
         head,
-        element("p", "fine", names || (flat ? "" : "Of its conditions it knows none")),
+        element("p", "fine", names || (labels.ofPlants ? "Of its conditions it knows none" : "")),
       );
     }),
   );

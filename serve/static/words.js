@@ -2,14 +2,6 @@
 
 import { NO_PLANT, UNKNOWN } from "./labels.js";
 
-// Whether what is likeliest has no conditions at all, as where a model tells beaches from mountains.
-function isFlat({ conditions }) {
-  const plants = conditions.filter(({ species_id }) => species_id !== NO_PLANT);
-  return plants.length > 0 && plants.every(({ condition_id }) => condition_id === UNKNOWN);
-}
-
-const NONE = "None of these";
-
 // Never 100 %: no model can know that.
 export const percent = (p) =>
   p < 0.005 ? "under 1\u00A0%" : `${Math.min(99, Math.round(100 * p))}\u00A0%`;
@@ -41,7 +33,7 @@ const CAUSES = {
 export function words(row, labels) {
   const { rank, species, species_id, condition, condition_id } = row.answer;
   const [guess] = row.species;
-  if (isFlat(row)) return flatWords(row);
+  if (!row.of_plants) return classWords(row);
   switch (rank) {
     case "condition": {
       const own = labels.classes.find(
@@ -61,14 +53,15 @@ export function words(row, labels) {
         tone: "well",
         latin: guess.scientific,
         title: species,
-        note:
-          "Which plant it is seems clear, but not what it has. A picture of one leaf, close up and " +
-          "in daylight, often helps.",
+        note: hasConditions(row)
+          ? "Which plant it is seems clear, but not what it has. A picture of one leaf, close up " +
+            "and in daylight, often helps."
+          : "",
       };
     case "not_a_plant":
       return {
         tone: "calm",
-        title: "Not a plant",
+        title: NOTHING.plants,
         note:
           "There seems to be no leaf in this picture. If there is one, move closer, so that it " +
           "fills the picture.",
@@ -86,34 +79,54 @@ export function words(row, labels) {
         tone: "unsure",
         title: "Not sure",
         note:
-          `The best guess is ${guess.species}, but that is not sure enough to count. It may be a ` +
+          `The best guess is ${nameOf(guess)}, but that is not sure enough to count. It may be a ` +
           "plant that this model has not learnt, or a picture that is dark or out of focus.",
       };
   }
 }
 
-// The same where there is nothing but classes.
-function flatWords({ answer, species: [guess] }) {
+// The same of a model that is not of plants, such as one of beaches and mountains.
+function classWords({ answer, species: [guess] }) {
   if (answer.rank === "species") return { tone: "well", title: answer.species };
   if (answer.rank === "not_sure") {
-    const note = `The best guess is ${guess.species}, but that is not sure enough to count.`;
+    const note = `The best guess is ${nameOf(guess)}, but that is not sure enough to count.`;
     return { tone: "unsure", title: "Not sure", note };
   }
-  return { tone: "calm", title: NONE, note: "It seems to be nothing that this model has learnt." };
+  const note = "It seems to be nothing that this model has learnt.";
+  return { tone: "calm", title: NOTHING.classes, note };
+}
+
+const NOTHING = { plants: "Not a plant", classes: "None of these" };
+
+// What is said of a picture that shows nothing of the kind.
+export const nothing = (ofPlants) => (ofPlants ? NOTHING.plants : NOTHING.classes);
+
+const nameOf = ({ species_id, species }) => (species_id === NO_PLANT ? "none of them" : species);
+
+// Whether the species answered can have a condition that tells something, as far as the row lists them.
+function hasConditions({ answer, conditions }) {
+  const own = conditions.filter(({ species_id }) => species_id === answer.species_id);
+  return own.some(({ condition_id }) => condition_id !== UNKNOWN);
 }
 
 // In one line, for a list of pictures.
 export function inShort(row) {
   const { rank, species, condition } = row.answer;
-  const flat = isFlat(row);
   if (rank === "condition") return [condition, species];
-  if (rank === "species") return [species, flat ? "" : "What it has is not clear"];
+  if (rank === "species") return [species, hasConditions(row) ? "What it has is not clear" : ""];
   const titles = {
-    not_a_plant: flat ? NONE : "Not a plant",
-    unknown_species: flat ? NONE : "Unknown species",
+    not_a_plant: nothing(row.of_plants),
+    unknown_species: row.of_plants ? "Unknown species" : NOTHING.classes,
     not_sure: "Not sure",
   };
   return [titles[rank], ""];
+}
+
+// A class: what to say large, and before it or not at all the species whose condition that is.
+export function named({ species_id, species, condition_id, condition, probability }, ofPlants) {
+  if (species_id === NO_PLANT) return { over: "", name: nothing(ofPlants), probability };
+  if (condition_id === UNKNOWN) return { over: "", name: species, probability };
+  return { over: species, name: condition, probability };
 }
 
 // What it could be beside the answer: up to `count` of {over, name, probability}, and a heading.
@@ -121,21 +134,29 @@ export function others(row, count = 2) {
   const { rank, species_id, condition_id } = row.answer;
   if (rank === "not_a_plant") return null;
   if (rank === "unknown_species") return null;
-  const named = ({ species, condition, probability }) => ({
-    over: species,
-    name: condition,
-    probability,
-  });
-  if (rank === "species") {
+  const shownAs = (one) => named(one, row.of_plants);
+  if (rank === "species" && row.of_plants) {
     const own = row.conditions.filter((one) => one.species_id === species_id);
-    const said = own.filter((one) => one.condition_id !== "unknown").slice(0, count);
-    return said.length ? { heading: "What it could have", list: said.map(named) } : null;
+    const said = own.filter((one) => one.condition_id !== UNKNOWN).slice(0, count);
+    return said.length ? { heading: "What it could have", list: said.map(shownAs) } : null;
   }
-  const isAnswer = (one) => one.species_id === species_id && one.condition_id === condition_id;
+  const isAnswer = (one) =>
+    one.species_id === species_id && (one.condition_id === condition_id || !row.of_plants);
   const list = row.conditions.filter((one) => !isAnswer(one));
   const shown = rank === "not_sure" ? count + 1 : count;
   const heading = rank === "not_sure" ? "What it could be" : "The next likeliest";
-  return { heading, list: list.slice(0, shown).map(named) };
+  return list.length ? { heading, list: list.slice(0, shown).map(shownAs) } : null;
+}
+
+// From which probability on the best guess of a row that is not sure would have been the answer: where
+// there is nothing but classes, as otherwise that differs from condition to condition; else null.
+export function leastSure({ answer, of_plants, species: [guess], source }, { labels, thresholds }) {
+  if (of_plants || answer.rank !== "not_sure") return null;
+  const index = labels.species.findIndex(({ species_id }) => species_id === guess.species_id);
+  if (index < 0) return null; // a server's newer model
+  const own = thresholds.species[index];
+  const least = source === "browser" ? Math.max(own, thresholds.handover.species) : own;
+  return least > 1 ? null : least;
 }
 
 const WHY = {

@@ -128,3 +128,33 @@ def test_the_page_decides_as_the_server_does(tmp_path):
         {"rank": "not_sure", **nothing, "probability": row["species"][0]["probability"]}
         for row in rows
     ]
+
+
+def small_tree(scientific: str, *condition_ids: str) -> dict[str, Any]:
+    conditions = [{"condition_id": one, "name": one, "cause": "none"} for one in condition_ids]
+    one = {"species_id": "rose", "name": "Rose", "scientific": scientific, "conditions": conditions}
+    background = [{"condition_id": "background", "name": "Background", "cause": "none"}]
+    none = {"species_id": "no_plant", "name": "No plant", "scientific": ""}
+    return {"species": [{**none, "conditions": background}, one]}
+
+
+@pytest.mark.skipif(NODE is None, reason="needs node")
+def test_page_and_server_agree_which_tree_is_of_plants(tmp_path):
+    trees = [
+        (small_tree("", "unknown"), False),
+        (small_tree("Rosa", "unknown"), True),
+        (small_tree("", "rust", "unknown"), True),
+    ]
+    for tree, of_plants in trees:
+        assert Labels.from_tree(tree).of_plants is of_plants
+        thresholds = {"species": [2, 2], "condition": [2, 2, 2], "target": 0.95}
+        manifest = {
+            "tree": tree,
+            "thresholds": thresholds,
+            "rejection": {name: {"threshold": 0.5} for name in REJECTIONS},
+            "figures": {},
+        }
+        joint = [0.25] * sum(len(one["conditions"]) for one in tree["species"])
+        said = {"species": [0.5, 0.5], "joint": joint, "rejection": [0, 0]}
+        (found,) = in_node(tmp_path, manifest, [{"said": said, "reject": False}])
+        assert found["row"]["of_plants"] is of_plants

@@ -72,8 +72,8 @@ def test_a_better_challenger_takes_the_place_and_the_page_says_why(lake, tmp_pat
     assert "better beyond chance on the frozen test split" in ended.outcome.why
     page = ended.page.read_text()
     assert "Right now, and not before" in page
-    for change in ("tomato/late_blight → apple/scab", "apple/scab → tomato/late_blight"):
-        assert change in page  # what was said of a picture, and is said now
+    for change in ("before: apple, scab", "before: tomato, late blight"):
+        assert change in page  # what was said of a picture
     assert page.count("<img ") >= 6
     rows = [json.loads(row) for row in (models / "log.jsonl").read_text().splitlines()]
     assert [(row["from"], row["to"]) for row in rows] == [("bundles/old", f"bundles/{name}")]

@@ -170,6 +170,7 @@ def test_answer_is_written_whole() -> None:
             },
         ],
         "rejection": {"not_a_plant": 0.125, "unknown_species": -2.5},
+        "of_plants": True,
         "model": ABOUT,
     }
 

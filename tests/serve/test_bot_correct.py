@@ -71,10 +71,10 @@ def test_another_species_and_condition_with_the_picture(quick, tmp_path) -> None
         shown = await talk.send(**photo("leaf"))
         assert list(buttons(shown)) == ["That is right", "It is something else"]
         shown = await talk.press(shown, "It is something else")
-        assert shown["text"].endswith("\n\nWhich plant is it?")
+        assert shown["text"].endswith("\n\nWhat is it?")
         assert shown["text"].startswith(RUST_TEXT)
         assert sorted(buttons(shown)) == [
-            *("Another plant", "Apple", "Never mind", "There is no plant in it", "Tomato"),
+            *("Another one", "Apple", "Never mind", "There is no plant in it", "Tomato"),
         ]
         shown = await talk.press(shown, "Tomato")
         assert shown["text"].endswith("\n\nWhat does it have?")
@@ -169,7 +169,7 @@ def test_another_plant_is_named_in_a_reply(quick, tmp_path, name, said) -> None:
     async def body(talk: Talk) -> None:
         shown = await talk.send(**photo("leaf"))
         shown = await talk.press(shown, "It is something else")
-        prompt = await talk.press(shown, "Another plant")
+        prompt = await talk.press(shown, "Another one")
         assert prompt["text"].endswith("Reply to this message with its name.")
         assert prompt["reply_markup"]["force_reply"] is True
         reply = {**message("prompt"), "message_id": prompt["message_id"]}

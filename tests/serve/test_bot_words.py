@@ -35,7 +35,8 @@ def row(rank: str, probability: float | None, **more: Any) -> dict[str, Any]:
         condition(TOMATO, "Rust", 0.009),
     ]
     species = [{"species_id": "apple", "species": "Apple", "probability": 0.69}]
-    return {"answer": answer, "species": species, "conditions": conditions, **more}
+    found = {"answer": answer, "species": species, "conditions": conditions, "of_plants": True}
+    return {**found, **more}
 
 
 @pytest.mark.parametrize(
@@ -78,18 +79,26 @@ def test_an_answer_says_how_sure_it_is_and_what_else_it_could_be(given, text) ->
 @pytest.mark.parametrize(
     ("rank", "probability", "text"),
     [
-        ("species", 0.9, "Apple\nFairly sure, 90 %."),
+        ("species", 0.9, "Apple\nFairly sure, 90 %.\n\nThe next likeliest:\nTomato (10 %)"),
         (
             "not_sure",
             0.4,
-            "Not sure\nThe best guess is Apple, but that is not sure enough to count.",
+            "Not sure\nThe best guess is Apple, 40 %, but that is not sure enough to count."
+            "\n\nWhat it could be:\nApple (90 %)\nTomato (10 %)",
         ),
         ("not_a_plant", None, "None of these\nIt seems to be none of what this model knows."),
     ],
 )
-def test_where_there_are_no_conditions_none_are_spoken_of(rank, probability, text) -> None:
+def test_what_is_no_plant_is_not_told_as_plants(rank, probability, text) -> None:
     conditions = [condition(APPLE, "Unknown", 0.9), condition(TOMATO, "Unknown", 0.1)]
-    assert describe({**row(rank, probability), "conditions": conditions}) == text
+    given = {**row(rank, probability), "conditions": conditions, "of_plants": False}
+    assert describe(given) == text
+
+
+def test_of_a_plant_without_conditions_none_are_spoken_of() -> None:
+    conditions = [condition(APPLE, "Unknown", 0.9), condition(TOMATO, "Unknown", 0.1)]
+    said = describe({**row("species", 0.9), "conditions": conditions})
+    assert said == "Apple\nFairly sure, 90 %."
 
 
 def test_sureness_is_in_words() -> None:

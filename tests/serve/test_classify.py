@@ -93,15 +93,41 @@ def test_one_line_says_each_kind_of_answer(
         ("not_a_plant", 0.9, "none of these"),
     ],
 )
-def test_classes_without_conditions_are_not_told_as_plants(rank, probability, words) -> None:
-    unknown = {"species_id": "beach", "condition_id": "unknown"}
-    background = {"species_id": "no_plant", "condition_id": "background"}
-    row = {
-        "answer": {"rank": rank, "species": "Beach", "probability": probability},
-        "species": [{"species": "Beach"}],
-        "conditions": [background, unknown],
+def test_what_is_no_plant_is_not_told_as_plants(rank, probability, words) -> None:
+    assert say(place(rank, probability)) == words
+
+
+def test_a_plant_without_conditions_is_told_as_a_plant_of_which_no_condition_is_unsure() -> None:
+    rose = {**place("species", 0.99), "of_plants": True}
+    assert say(rose) == "Beach (99 %)"
+    assert say({**place("not_a_plant", None), "of_plants": True}) == "not a plant"
+
+
+def test_candidates_of_what_is_no_plant_are_named_without_a_condition() -> None:
+    row = {"image": "a.jpg", **place("species", 0.9)}
+    assert describe(row, verbose=True).splitlines() == [
+        "a.jpg: Beach (90 %)",
+        "   90.0 %  Beach",
+        "   10.0 %  none of these",
+    ]
+
+
+def place(rank: str, probability: float | None) -> dict[str, Any]:
+    """A row of a model that knows beaches and nothing else."""
+    beach = {"species_id": "beach", "species": "Beach"}
+    unknown = {"condition_id": "unknown", "condition": "Unknown"}
+    neither = {"species_id": "no_plant", "species": "No plant"}
+    background = {"condition_id": "background", "condition": "Background"}
+    named = beach if rank == "species" else dict.fromkeys(beach)
+    return {
+        "answer": {"rank": rank, **named, "probability": probability},
+        "species": [beach],
+        "conditions": [
+            {**beach, **unknown, "probability": 0.9},
+            {**neither, **background, "probability": 0.1},
+        ],
+        "of_plants": False,
     }
-    assert say(row) == words
 
 
 def test_rejection_rule_can_be_left_out(run: Run) -> None:
@@ -133,7 +159,7 @@ def test_json_from_standard_input_is_that_of_the_file(run: Run, tmp_path: Path) 
     piped = json.loads(run("--json", stdin=picture(RUST))[1][0])
     assert (named.pop("image"), piped.pop("image")) == (str(path), "-")
     assert named == piped
-    assert list(named) == ["answer", "species", "conditions", "rejection", "model"]
+    assert list(named) == ["answer", "species", "conditions", "rejection", "of_plants", "model"]
 
 
 def test_csv_is_a_table_with_a_row_for_the_bad_file(run: Run, folder: Path) -> None:

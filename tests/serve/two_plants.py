@@ -88,8 +88,9 @@ def nearest_colour(colours: list[tuple[float, float, float]]) -> tuple[np.ndarra
     return 40 * points.T, -20 * (points**2).sum(axis=1)
 
 
-def build_graph(num_classes: int = 6) -> onnx.ModelProto:
+def build_graph(num_classes: int | None = None) -> onnx.ModelProto:
     """The graph; another `num_classes` than the tree's makes one that does not fit it."""
+    num_classes = sum(BLOCKS) if num_classes is None else num_classes
     species_w, species_b = nearest_colour(SPECIES_COLOURS)
     class_w, class_b = nearest_colour(CLASS_COLOURS)
     constants = {
@@ -159,7 +160,7 @@ def write_bundle(folder: Path, graph: onnx.ModelProto | None = None) -> Path:
             },
             outputs={
                 "species_log_probs": {"shape": [3]},
-                "joint_log_probs": {"shape": [6]},
+                "joint_log_probs": {"shape": [sum(BLOCKS)]},
                 "features": {"shape": [3]},
                 "rejection": {"shape": [2]},
             },
