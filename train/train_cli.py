@@ -76,6 +76,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--teacher", metavar="RUN", help="learn from this bigger run as well")
     parser.add_argument(
+        "--finder",
+        metavar="FINDER",
+        help="learn from the most certain leaf of each picture, which this leaf finder finds",
+    )
+    parser.add_argument(
         "--init", metavar="FILE", help="weights to begin with, instead of the network's own"
     )
     parser.add_argument(
@@ -142,7 +147,8 @@ def chosen_recipe(args: argparse.Namespace) -> Recipe:
         recipe = replace(recipe, cache=False)
     if args.split is not None:
         recipe = replace(recipe, split=SPLITS[args.split])
-    given = {name: getattr(args, name) for name in ("minutes", "seed", "teacher", "init", "loader")}
+    names = ("minutes", "seed", "teacher", "finder", "init", "loader")
+    given = {name: getattr(args, name) for name in names}
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
 
