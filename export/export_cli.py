@@ -39,6 +39,18 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         help="share of answers that shall be right at their rank (default: 0.95)",
     )
     parser.add_argument(
+        "--finder",
+        type=Path,
+        metavar="FINDER",
+        help="also try what finding the leaf first changes, for which it takes this leaf finder",
+    )
+    parser.add_argument(
+        "--two-step",
+        choices=("better", "yes", "no"),
+        default="better",
+        help="whether the graphs look at the leaf alone (default: if that is better)",
+    )
+    parser.add_argument(
         "--no-browser", action="store_true", help="without the model for browsers (TF.js)"
     )
     parser.add_argument("--reuse", action="store_true", help="if it is there already, keep it")
@@ -65,6 +77,8 @@ def run_export(args: argparse.Namespace) -> int:
             lake_path=args.lake,
             not_plants=args.not_plants,
             browser=not args.no_browser,
+            finder=args.finder,
+            two_step=args.two_step,
             **options,
         )
     except BeyondBoundsError as error:
