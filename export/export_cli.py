@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 EXAMPLE = """example:
   leaflake export runs/cpu-20260131-120000 --out bundle/ --not-plants photos/no_plant/
+  leaflake export runs/cpu-20260131-120000 --out bundle/ --finder runs/leaf-finder-20260131-110000
 
 The bundle's graphs take upright RGB uint8 of any size; nothing has to be prepared. It takes some
 minutes: every file is asked about golden and test pictures, and there is a bundle only if all say
-the same. Exit status: 0 there is one, 1 something is beyond the bounds, 2 wrong use."""
+the same. Exit status: 0 there is one, 1 something is beyond the bounds, 2 wrong use.
+
+With a leaf finder (`just train leaf-finder`) the report says what it changes to find the leaf first
+and look at it alone; the graphs do so if that is better beyond chance outside the laboratory, and
+not worse in it. A run that was trained with a finder brings it along."""
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:

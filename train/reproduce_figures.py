@@ -48,9 +48,12 @@ def judge(run: Run, val: Selection) -> dict[str, Any]:
     precision = getattr(torch, run.metrics["precision"])
     model = run.load_model().to(device).to(memory_format=torch.channels_last)
     if getattr(run.recipe, "finder", None):  # which older recipes lack
+        from train.leaf_preprocess import LeafPreprocess
         from train.leaf_regions import find_regions
 
-        val = replace(val, region=find_regions(val, run.load_model().preprocess))
+        leaf = run.load_model().preprocess
+        assert isinstance(leaf, LeafPreprocess)  # as the recipe has a finder
+        val = replace(val, region=find_regions(val, leaf))
     tally = Tally(run.tree, device)
     size = run.recipe.batch_size // (run.config["processes"] * run.recipe.accumulate)
     with (

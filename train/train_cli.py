@@ -21,6 +21,7 @@ EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/
   leaflake train cpu --lake lake/ --out runs/ --minutes 5
   leaflake train swin-tiny --lake lake/ --out runs/ --set mixup=0.2 --set accumulate=4
+  leaflake train cpu --lake lake/ --out runs/ --finder runs/leaf-finder-20260131-110000
   leaflake train --resume runs/cpu-20260131-120000
   torchrun --nproc-per-node 2 -m leaflake train rtx-3090 --lake lake/ --out runs/
 

@@ -7,7 +7,8 @@ folder. The run itself was trained on random crops of whole pictures, which are 
 It does not: outside the laboratory the most certain leaf alone cost 6.5 (3.5 to 9.6) per cent of
 species; the mean of both answers gave 0.0 (-1.7 to 1.8), and 1.5 (-0.4 to 3.6) for species and
 disease together. (`just bench-crop RUN FINDER` with the run of README.md and a finder of 240 steps,
-2026-11-22.) So cropping is off, in training and in serving.
+2026-11-22.) So cropping is off by default, in training and in serving; both have it as an option
+(train/leaf_preprocess.py), and export measures it with `compare_ways`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from leaf_finders import write_tiny_finder
 from leaflake import UsageError
 from train import leaf_regions
 from train.data import open_data
+from train.distributed import Team
 from train.evaluate import evaluate
 from train.finder_file import read_finder
 from train.leaf_preprocess import LeafPreprocess
@@ -41,13 +42,18 @@ def test_a_run_keeps_its_finder_and_looks_at_leaves(run, finder):
     assert (preprocess.digest, preprocess.threshold) == (digest, 0.01)
 
 
-def test_regions_are_found_once(run, small_lake, monkeypatch):
-    files = sorted((run.parent / leaf_regions.FOLDER).iterdir())
+def test_regions_are_found_once(run, monkeypatch):
+    folder = run.parent / leaf_regions.FOLDER
+    files = sorted(folder.iterdir())
     assert sorted(len(np.load(file)) for file in files) == [6, 22]
-    recipe = replace(read_run(run).recipe, seed=1)
+    begun = read_run(run)
+    data, finder = open_data(begun.recipe, begun.lake, begun.snapshot), begun.finder()
     monkeypatch.setattr(leaf_regions, "find_regions", lambda *_: pytest.fail("found again"))
-    train_run(recipe, small_lake, run.parent)
-    assert sorted((run.parent / leaf_regions.FOLDER).iterdir()) == files
+    again = leaf_regions.crop_data(data, finder, run.parent, Team())
+    assert again.val.region.shape == (6, 4) and again.train.region.shape == (22, 4)
+    surer = replace(finder, threshold=2.0)
+    with pytest.raises(pytest.fail.Exception, match="found again"):
+        leaf_regions.crop_data(data, surer, run.parent, Team())
 
 
 def test_an_interrupted_run_goes_on_with_its_own_copy_of_the_finder(
