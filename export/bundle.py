@@ -19,7 +19,7 @@ from export.calibrate import TARGET_ACCURACY
 from export.decisions import Decisions, fit_decisions
 from export.files import make_browser, make_fp32, make_int8
 from export.golden_choice import add_golden
-from export.held import hold, refuse_faults, slower
+from export.held import Reference, hold, refuse_faults, slower
 from export.latency import time_files
 from export.manifest import Manifest, write_manifest
 from export.material import Material, read_material
@@ -34,10 +34,13 @@ from export.said_browser import missing_browser
 from export.stages import Stages
 from export.tfjs import refuse_large
 from export.tfjs_tools import TOOLS, find_tools
+from export.two_steps import LEAF, Choice, TwoSteps, choose_steps, with_finder
 from leaflake import UsageError
 from train.classifier import Classifier
 from train.hardware import describe_hardware
+from train.leaf_preprocess import LeafPreprocess
 from train.run_folder import Run, code_commit, read_run
+from train.two_step import WHOLE
 
 SERVER = INT8
 """The file that a server answers with; there is no bundle in which it is not good enough."""
@@ -53,35 +56,42 @@ def export_bundle(
     not_plants: Path | None = None,
     target: float = TARGET_ACCURACY,
     browser: bool = True,
+    finder: Path | None = None,
+    two_step: Choice = "better",
 ) -> Manifest:
     """Write the bundle of a run to `out`, which must not exist, be empty or be a bundle.
 
     `not_plants` is a folder of photographs of anything but plants, from which the rejection rule
-    learns; `target` the share of answers that shall be right. Of a link to a folder it is the
-    folder that is replaced. Raises UsageError if `out` holds something else, the run or its lake
-    cannot be read, or the browser's tools are missing; BeyondBoundsError if a file is not good
-    enough. Nothing is written then.
+    learns; `target` the share of answers that shall be right; `finder` a leaf finder, where the run
+    was not trained with one, and `two_step` whether the graphs look at the leaf alone. Of a link to
+    a folder it is the folder that is replaced. Raises UsageError if `out` holds something else, the
+    run, its lake or the finder cannot be read, or the browser's tools are missing;
+    BeyondBoundsError if a file is not good enough. Nothing is written then.
     """
     run = read_run(run_path)
     out = out.resolve()
     refuse_foreign_folder(out)
     classifier = run.load_model()
+    learnt_from = LEAF if isinstance(classifier.preprocess, LeafPreprocess) else WHOLE
+    classifier = with_finder(run, classifier, finder, two_step)
     if browser:
         _refuse_browser(classifier)
     material = read_material(run, lake_path or run.lake, not_plants)
+    steps = choose_steps(classifier, material, two_step, learnt_from)
     with new_folder(out) as folder:
-        return _fill(folder, run, classifier, material, target, browser)
+        return _fill(folder, run, steps, material, target, browser)
 
 
 def _fill(
     folder: Path,
     run: Run,
-    classifier: Classifier,
+    steps: TwoSteps,
     material: Material,
     target: float,
     browser: bool,
 ) -> Manifest:
     """Write everything into the empty `folder`."""
+    classifier = steps.classifier
     stages = Stages(8 if browser else 7)
     stages.begin("temperatures, from val")
     temperatures = calibrate(classifier, material)
@@ -89,8 +99,11 @@ def _fill(
     made = release(classifier, material, temperatures)
     stages.begin("golden pictures, and what PyTorch says of them and of test")
     torch_test = ask_torch(made.network, material.test.encoded, "torch on test")
-    golden = add_golden(folder, material, made, torch_test)
-    measured: dict[str, Any] = {}
+    whole_test = None
+    if browser and made.crops:
+        whole_test = ask_torch(made.whole, material.test.encoded, "torch on test, whole")
+    golden = add_golden(folder, material, made, torch_test, whole_test)
+    measured: dict[str, Any] = {} if steps.record is None else {"two_step": steps.record}
     stages.begin(FP32)
     asked = {FP32: make_fp32(folder, made, material, golden.encoded)}
     stages.begin(INT8)
@@ -99,7 +112,10 @@ def _fill(
         stages.begin(f"{BROWSER}, made and asked in Chromium")
         asked[BROWSER], measured["browser"] = make_browser(folder, made, material, golden.encoded)
     stages.begin("is all within bounds?")
-    measured["files"], faults = hold(asked, torch_test, golden.said, material, made)
+    references = dict.fromkeys(asked, Reference(torch_test, golden.said))
+    if whole_test is not None:
+        references[BROWSER] = Reference(whole_test, golden.whole)
+    measured["files"], faults = hold(asked, references, material, made)
     measured["latency_ms"] = time_files(folder, (FP32, INT8))
     refuse_faults(faults + slower(measured["latency_ms"]))
     stages.begin("thresholds, figures and report")

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 EXAMPLE = """example:
   leaflake export runs/cpu-20260131-120000 --out bundle/ --not-plants photos/no_plant/
+  leaflake export runs/cpu-20260131-120000 --out bundle/ --finder runs/leaf-finder-20260131-110000
 
 The bundle's graphs take upright RGB uint8 of any size; nothing has to be prepared. It takes some
 minutes: every file is asked about golden and test pictures, and there is a bundle only if all say
-the same. Exit status: 0 there is one, 1 something is beyond the bounds, 2 wrong use."""
+the same. Exit status: 0 there is one, 1 something is beyond the bounds, 2 wrong use.
+
+With a leaf finder (`just train leaf-finder`) the report says what it changes to find the leaf first
+and look at it alone; the graphs do so if that is better beyond chance outside the laboratory, and
+not worse in it. A run that was trained with a finder brings it along."""
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +42,18 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         type=_share,
         metavar="SHARE",
         help="share of answers that shall be right at their rank (default: 0.95)",
+    )
+    parser.add_argument(
+        "--finder",
+        type=Path,
+        metavar="FINDER",
+        help="also try what finding the leaf first changes, for which it takes this leaf finder",
+    )
+    parser.add_argument(
+        "--two-step",
+        choices=("better", "yes", "no"),
+        default="better",
+        help="whether the graphs look at the leaf alone (default: if that is better)",
     )
     parser.add_argument(
         "--no-browser", action="store_true", help="without the model for browsers (TF.js)"
@@ -65,6 +82,8 @@ def run_export(args: argparse.Namespace) -> int:
             lake_path=args.lake,
             not_plants=args.not_plants,
             browser=not args.no_browser,
+            finder=args.finder,
+            two_step=args.two_step,
             **options,
         )
     except BeyondBoundsError as error:

@@ -73,12 +73,12 @@ def bounds_for(plants: int) -> Drop:
 def make_browser(
     folder: Path, made: Release, material: Material, golden: Sequence[bytes]
 ) -> tuple[Asked, dict[str, Any]]:
-    """Convert the network for TF.js, and ask it in headless Chromium.
+    """Convert the network for TF.js, where it sees whole pictures, and ask it in headless Chromium.
 
     Also gives `bytes` of all its files, `times` in milliseconds, how many weights are stored in
     which way, `kinds`, and the converter's `versions`.
     """
-    classifier = made.network.classifier
+    classifier = made.whole.classifier
     examples = read_spread(material.train, HARM_PICTURES)
     levels = [picture_levels(classifier, decode_image(data)) for data in examples]
     model = export_tfjs(classifier, folder / FOLDER, levels, rejection=made.network.rejection)

@@ -7,7 +7,7 @@ give these answers, on any machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,17 @@ class Golden:
     said: Said
     """PyTorch's answers."""
 
+    whole: Said
+    """The same about whole pictures, for the browser's model of a bundle whose graphs crop; in
+    every other bundle `said`."""
+
 
 def write_golden(
-    bundle: Path, encoded: Sequence[bytes], labels: Sequence[str], said: Said
+    bundle: Path,
+    encoded: Sequence[bytes],
+    labels: Sequence[str],
+    said: Said,
+    whole: Said | None = None,
 ) -> Golden:
     """Write the pictures and PyTorch's answers into BUNDLE/golden; gives them as they are read."""
     folder = bundle / FOLDER
@@ -53,7 +61,8 @@ def write_golden(
     for number, (data, label) in enumerate(zip(encoded, labels, strict=True)):
         name = f"{number:02d}.{SUFFIXES[read_header(data).format]}"
         (folder / name).write_bytes(data)
-        rows.append({"picture": name, "label": label, **_row(said, number)})
+        row = {"picture": name, "label": label, **_row(said, number)}
+        rows.append(row if whole is None else {**row, "whole": _row(whole, number)})
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (folder / ANSWERS).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     return read_golden(bundle)
@@ -67,20 +76,20 @@ def read_golden(bundle: Path) -> Golden:
         names = tuple(row["picture"] for row in rows)
         if any(Path(name).name != name for name in names):
             raise ValueError(f"pictures outside {path.parent}")
-        said = Said(
-            *(
-                np.array([row[key] for row in rows], dtype=np.float32)
-                for key in ("species", "joint", "rejection")
-            )
-        )
         return Golden(
             names,
             tuple((path.parent / name).read_bytes() for name in names),
             tuple(row["label"] for row in rows),
-            said,
+            _said(rows),
+            _said([row.get("whole", row) for row in rows]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not as export wrote it ({error!r}). Export it anew.") from None
+
+
+def _said(rows: Sequence[Mapping[str, Any]]) -> Said:
+    keys = ("species", "joint", "rejection")
+    return Said(*(np.array([row[key] for row in rows], dtype=np.float32) for key in keys))
 
 
 def _row(said: Said, number: int) -> dict[str, list[float]]:

@@ -11,6 +11,7 @@ from catalog.taxonomy import LabelTree
 from export.golden import Golden, write_golden
 from export.material import Material, spread
 from export.release import Release, ask_torch
+from export.released import Released
 from export.said import Said
 from leaflake import UsageError
 
@@ -31,19 +32,26 @@ AWAY = 1.0
 plants, which is the scores' unit. Eight bits moved some scores by more than half of one."""
 
 
-def add_golden(bundle: Path, material: Material, made: Release, torch_test: Said) -> Golden:
+def add_golden(
+    bundle: Path, material: Material, made: Release, torch_test: Said, whole_test: Said | None
+) -> Golden:
     """Write the golden pictures of test, and of the photographs of no plant if there are any.
 
-    `torch_test` is what PyTorch says of test. Raises UsageError if it is sure of none.
+    `torch_test` is what PyTorch says of test; `whole_test` what it says where it sees whole
+    pictures, if other files do than those that do not. Raises UsageError if it is sure of none.
     """
     thresholds = made.rejection_thresholds
-    not_plants = _sure_not_plants(material, made)
+    networks = [made.network] if whole_test is None else [made.network, made.whole]
+    not_plants = _sure_not_plants(material, networks, thresholds)
     test = material.test
+    usable = is_decided(torch_test, thresholds)
+    if whole_test is not None:
+        usable &= is_decided(whole_test, thresholds)
     chosen = choose_golden(
         test.class_index,
         material.tree.class_species(),
         test.is_laboratory,
-        is_decided(torch_test, thresholds),
+        usable,
         COUNT - len(not_plants),
     )
     encoded = [*(test.encoded[i] for i in chosen.tolist()), *not_plants]
@@ -55,17 +63,20 @@ def add_golden(bundle: Path, material: Material, made: Release, torch_test: Said
     labels = [_label(material.tree, index) for index in test.class_index[chosen].tolist()]
     labels += [NOT_A_PLANT] * len(not_plants)
     # Asked anew, so that the answers are those to the very bytes that are written.
-    said = ask_torch(made.network, encoded, "torch on golden")
-    return write_golden(bundle, encoded, labels, said)
+    said = [ask_torch(network, encoded, "torch on golden") for network in networks]
+    return write_golden(bundle, encoded, labels, *said)
 
 
-def _sure_not_plants(material: Material, made: Release) -> list[bytes]:
-    """Up to NOT_PLANTS photographs of no plant that the rule is sure about, spread evenly."""
+def _sure_not_plants(
+    material: Material, networks: Sequence[Released], thresholds: np.ndarray
+) -> list[bytes]:
+    """Up to NOT_PLANTS photographs of no plant that the rule is sure about in all networks, spread
+    evenly."""
     if material.not_plants is None:
         return []
     some = [material.not_plants[i] for i in spread(len(material.not_plants), 4 * NOT_PLANTS)]
-    said = ask_torch(made.network, some, "torch on not plants")
-    sure = np.flatnonzero(is_decided(said, made.rejection_thresholds))
+    said = [ask_torch(network, some, "torch on not plants") for network in networks]
+    sure = np.flatnonzero(np.all([is_decided(one, thresholds) for one in said], axis=0))
     return [some[i] for i in sure[:NOT_PLANTS].tolist()]
 
 

@@ -56,10 +56,19 @@ class Asked:
     test_rows: np.ndarray
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What PyTorch says of all that a file sees: leaves, or whole pictures."""
+
+    test: Said
+    """Of all of test."""
+
+    golden: Said
+
+
 def hold(
     asked: Mapping[str, Asked],
-    torch_test: Said,
-    torch_golden: Said,
+    references: Mapping[str, Reference],
     material: Material,
     made: Release,
 ) -> tuple[dict[str, Any], list[str]]:
@@ -72,8 +81,8 @@ def hold(
     figures: dict[str, Any] = {}
     found: list[str] = []
     for name, one in asked.items():
-        golden = compare(one.golden, torch_golden, thresholds)
-        reference = torch_test.rows(one.test_rows)
+        golden = compare(one.golden, references[name].golden, thresholds)
+        reference = references[name].test.rows(one.test_rows)
         test = compare(one.test, reference, thresholds)
         truth = material.test.class_index[one.test_rows]
         own, torch_own = (_hits(said, truth, tree) for said in (one.test, reference))

@@ -57,7 +57,9 @@ class Manifest:
     input: dict[str, Any]
     """Name, dtype, shape and meaning of the graph's one input; `eval_size`, the side of the square
     that the graph makes of it, and `reduce_to`, the least short side to which a decoder may reduce
-    a large JPEG, pixels both."""
+    a large JPEG, pixels both. Where the graph finds the leaf first and looks at that alone also
+    `crop`: `finder`, the first digits of its hash, the `size` of its own square, `threshold` and
+    `margin`; see train/leaf_preprocess.py."""
 
     outputs: dict[str, Any]
     """For each output of the graph its shape and meaning."""

@@ -11,6 +11,8 @@ import torch
 
 from export.manifest import REJECTIONS
 from export.released import OUTPUT_NAMES, Released
+from train.finder_crop import MARGIN
+from train.leaf_preprocess import LeafPreprocess
 
 INPUT = {
     "name": "image",
@@ -20,7 +22,8 @@ INPUT = {
 }
 REDUCE_TO = 4
 """A decoder may bring a large JPEG down to a short side of so many times the network's square. The
-resize then still takes the mean of some 16 pixels for each of its own, as before."""
+resize then still takes the mean of some 16 pixels for each of its own, as before; and of a leaf
+that fills a quarter of each side, where the graph crops, it has each pixel that it needs."""
 
 OPSET = 18
 """The first with ScatterElements(max), which the softmax within a species' block needs."""
@@ -31,8 +34,17 @@ MAX_SIDE = 2**16
 
 def describe_input(released: Released) -> dict[str, object]:
     """The graph's one input, for the manifest."""
-    size = released.classifier.preprocess.size
-    return {**INPUT, "eval_size": size, "reduce_to": REDUCE_TO * size}
+    preprocess = released.classifier.preprocess
+    size = preprocess.size
+    found: dict[str, object] = {**INPUT, "eval_size": size, "reduce_to": REDUCE_TO * size}
+    if isinstance(preprocess, LeafPreprocess):
+        found["crop"] = {
+            "finder": preprocess.digest,
+            "size": preprocess.finder.size,
+            "threshold": preprocess.threshold,
+            "margin": MARGIN,
+        }
+    return found
 
 
 def describe_outputs(released: Released) -> dict[str, dict[str, object]]:

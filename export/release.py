@@ -25,6 +25,7 @@ from shards.decode import decode_image
 from shards.select import read_encoded
 from train.calibration import fit_temperatures
 from train.classifier import Classifier
+from train.leaf_preprocess import LeafPreprocess, see_whole
 from train.predict import num_cores, one_thread_each, predict_pictures
 
 
@@ -39,6 +40,18 @@ class Release:
 
     rejection: dict[str, Any]
     """The manifest's `rejection`."""
+
+    @property
+    def crops(self) -> bool:
+        """Whether the network finds the leaf first, and looks at that alone."""
+        return isinstance(self.network.classifier.preprocess, LeafPreprocess)
+
+    @property
+    def whole(self) -> Released:
+        """The network about whole pictures, which is what the browser's model computes."""
+        if not self.crops:
+            return self.network
+        return Released(see_whole(self.network.classifier), self.network.rejection).eval()
 
     @property
     def rejection_thresholds(self) -> np.ndarray:

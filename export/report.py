@@ -23,6 +23,7 @@ from export.report_html import (
 )
 from export.report_plots import KINDS, calibration_plot, kinds_plot
 from export.report_rejection import rejection_section
+from export.report_two_steps import two_steps_section
 
 REPORT = "report.html"
 
@@ -49,6 +50,7 @@ def page(manifest: Manifest) -> str:
     figures = manifest.figures
     sections = [
         accuracy_section(figures),
+        two_steps_section(manifest),
         answers_section(manifest),
         calibration_section(figures),
         rejection_section(manifest),

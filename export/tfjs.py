@@ -33,6 +33,7 @@ from leaflake import UsageError
 from shards.decode import decode_image
 from shards.select import Selection, read_encoded, select
 from train.classifier import Classifier
+from train.leaf_preprocess import see_whole
 from train.run_folder import read_run
 
 MAX_BYTES = 4_500_000
@@ -175,10 +176,8 @@ def name_outputs(topology: Mapping[str, Any], outputs: Sequence[str] = OUTPUTS) 
 
 def picture_levels(model: Classifier, image: np.ndarray) -> np.ndarray:
     """Image uint8 (H, W, 3) -> what the core takes: levels float32 (1, 3, size, size), 0-255."""
-    preprocess = model.preprocess
-    mean, std = preprocess.get_buffer("mean"), preprocess.get_buffer("std")
     with torch.inference_mode():
-        return np.asarray((preprocess(torch.from_numpy(image)) * std + mean).numpy())
+        return np.asarray(model.preprocess.levels(torch.from_numpy(image)).numpy())
 
 
 def spread_over_classes(selection: Selection, count: int) -> Selection:
@@ -194,7 +193,7 @@ def export_run(run_path: Path, out: Path, *, lake: Place | None = None) -> Brows
         raise UsageError(f"{out}: exists already. Name a new folder. Nothing was written.")
     find_tools(TOOLS)
     run = read_run(run_path)
-    model = run.load_model()
+    model = see_whole(run.load_model())
     refuse_large(model)
     with open_lake(lake or run.lake, at=run.snapshot) as opened:
         train = select(opened, "split = 'train'", run.tree)

@@ -46,6 +46,7 @@ from leaflake import UsageError
 from shards.decode import decode_image
 from shards.select import read_encoded, select
 from train.classifier import Classifier
+from train.leaf_preprocess import see_whole
 from train.predict import predict_pictures
 from train.run_folder import read_run
 
@@ -104,7 +105,7 @@ def check_run(
     spread = np.linspace(0, len(chosen) - 1, min(pictures, len(chosen))).round().astype(int)
     chosen = chosen.take(spread)
     return check_model(
-        run.load_model(),
+        see_whole(run.load_model()),
         folder,
         read_encoded(chosen),
         chosen.class_index,

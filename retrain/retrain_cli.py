@@ -63,7 +63,7 @@ def add_retrain(parser: argparse.ArgumentParser) -> None:
     )
 
     # The other settings of `leaflake train` that have options of their own there.
-    parser.set_defaults(stream=False, split=None, teacher=None, loader=None)
+    parser.set_defaults(stream=False, split=None, teacher=None, finder=None, loader=None)
 
 
 def run_retrain(args: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ async def about_model(request: web.Request) -> web.Response:
             **model.about(),
             "num_species": len(model.labels.species_ids),
             "num_classes": len(model.labels.classes),
+            "two_step": "crop" in manifest.input,
             "thresholds": manifest.thresholds,
             "rejection": dict(zip(REJECTIONS, model.thresholds.rejection, strict=True)),
             "speed": {**asdict(service.lanes.speed), "queue": service.queue},

@@ -177,6 +177,10 @@ def _about_model() -> Schema:
             **SCHEMAS["Model"]["properties"],
             "num_species": count,
             "num_classes": count,
+            "two_step": {
+                "type": "boolean",
+                "description": "Whether the most certain leaf is found first, and seen alone.",
+            },
             "thresholds": {"type": "object", "description": "As in the bundle's model.json."},
             "rejection": obj(
                 {"not_a_plant": {"type": "number"}, "unknown_species": {"type": "number"}},

@@ -49,14 +49,24 @@ class Cropper:
         self._pixels = np.empty(0, np.uint8)
         self._square = np.empty(0, np.uint8)
 
-    def crop(self, data: np.ndarray, draws: np.ndarray, crops: Crops, out: np.ndarray) -> None:
+    def crop(
+        self,
+        data: np.ndarray,
+        draws: np.ndarray,
+        crops: Crops,
+        out: np.ndarray,
+        region: np.ndarray | None = None,
+    ) -> None:
         """Fill `out`, uint8 (size, size, 3), with a crop of a JPEG, which is uint8 (bytes,).
 
-        `draws` are five numbers in [0, 1): area, aspect, left, top and turn. Raises DecodeError.
+        `draws` are five numbers in [0, 1): area, aspect, left, top and turn; the crop lies in the
+        `region`, as in `region_box`. Raises DecodeError.
         """
         size = out.shape[0]
         height, width = jpeg_shape(data)
-        left, top, right, bottom = crop_box(draws, height, width, crops)
+        x, y, end_x, end_y = region_box(region, height, width)
+        left, top, right, bottom = crop_box(draws, end_y - y, end_x - x, crops)
+        left, top, right, bottom = left + x, top + y, right + x, bottom + y
         scale = decoder_scale(min(right - left, bottom - top), size)
         image = self._decode(data, -(-height // scale), -(-width // scale), scale)
         crop = image[top // scale : -(-bottom // scale), left // scale : -(-right // scale)]
@@ -105,6 +115,16 @@ def crop_box(draws: np.ndarray, height: int, width: int, crops: Crops) -> tuple[
     left = int(float(draws[2]) * (width - box_width + 1))
     top = int(float(draws[3]) * (height - box_height + 1))
     return left, top, left + box_width, top + box_height
+
+
+def region_box(region: np.ndarray | None, height: int, width: int) -> tuple[int, int, int, int]:
+    """A part of a picture, float32 (4,), as left, top, right and bottom in whole pixels, of at
+    least one. The region has them as shares of the picture; None is all of it."""
+    if region is None:
+        return 0, 0, width, height
+    left, top, right, bottom = np.rint(region * (width, height, width, height)).astype(int).tolist()
+    left, top = min(left, width - 1), min(top, height - 1)
+    return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
 def decoder_scale(side: int, size: int) -> int:

@@ -254,6 +254,7 @@ class Loader:
             shard=self.selection.shard[rows],
             offset=self.selection.offset[rows],
             draws=plan.draws[places],
+            region=None if self.selection.region is None else self.selection.region[rows],
         )
         keys = tuple(self.selection.keys[row] for row in rows)
         progress = self._memory.slots.progress(self._memory.data, slot)
@@ -283,6 +284,8 @@ class Loader:
         digest = hashlib.sha256("\n".join(self.selection.keys).encode())
         for array in (order.class_index, order.shard):
             digest.update(np.ascontiguousarray(array).data)
+        if self.selection.region is not None:
+            digest.update(np.ascontiguousarray(self.selection.region).data)
         settings = (order.batch_size, order.seed, order.rank.world, order.max_repeat, order.window)
         digest.update(repr((settings, order.shuffle, order.views, self.crops, self.size)).encode())
         return digest.hexdigest()

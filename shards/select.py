@@ -42,6 +42,10 @@ class Selection:
 
     shards_folder: Place
 
+    region: np.ndarray | None = None
+    """float32 (N, 4): the part of each picture that is looked at, its left, top, right and bottom
+    as shares of the picture; None: all of each."""
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -55,6 +59,7 @@ class Selection:
             offset=self.offset[indices],
             length=self.length[indices],
             shards_folder=self.shards_folder,
+            region=None if self.region is None else self.region[indices],
         )
 
     def labelled(self) -> Selection:
@@ -63,7 +68,7 @@ class Selection:
         return self if known.all() else self.take(np.flatnonzero(known))
 
     def beside(self, other: Selection) -> Selection:
-        """Both, of one lake, by their place on disk."""
+        """Both, of one lake, by their place on disk; regions are for who has put all together."""
         both = {
             name: np.concatenate([getattr(self, name), getattr(other, name)])
             for name in ("class_index", "shard", "offset", "length")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from catalog.storage import Place
-from shards.crop import Cropper, Crops, squeeze
+from shards.crop import Cropper, Crops, region_box, squeeze
 from shards.decode import DecodeError, decode_image
 from shards.reads import read_range
 from shards.shared import attach
@@ -72,6 +72,9 @@ class Job:
     draws: np.ndarray
     """float32 (M, 5), see `Cropper.crop`."""
 
+    region: np.ndarray | None = None
+    """float32 (M, 4), see shards/select.py."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -107,10 +110,13 @@ class Bench:
                 if data is None:
                     data = self.read(job, place)
                     misses += 1
+                region = None if job.region is None else job.region[place]
                 if crops:
-                    self.cropper.crop(data, job.draws[place], crops, images[place])
+                    self.cropper.crop(data, job.draws[place], crops, images[place], region)
                 else:
-                    images[place] = squeeze(decode_image(data.tobytes()), job.size)
+                    image = decode_image(data.tobytes())
+                    left, top, right, bottom = region_box(region, *image.shape[:2])
+                    images[place] = squeeze(image[top:bottom, left:right], job.size)
             except (DecodeError, OSError, EOFError) as error:
                 return Done(job.number, misses, str(error))
         return Done(job.number, misses, None)

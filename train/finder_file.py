@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,12 @@ class TrainedFinder:
     def find(self, image: np.ndarray) -> Found:
         """The leaves of one picture, upright RGB uint8 (H, W, 3) of any size. Thread-safe."""
         return self.network.find(image).over(self.threshold)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy it into the new folder `path`, for `read_finder`."""
+        path.mkdir()
+        for name in (WEIGHTS, ABOUT):
+            shutil.copyfile(self.path / name, path / name)
 
     def digest(self) -> str:
         """Which finder this is: the first digits of the sha256 of its weights."""

@@ -56,7 +56,7 @@ def load_untrained(run: Run) -> Classifier:
             f"{run.path}: started from random weights, whose features tell nothing of pictures, so "
             "that --all cannot judge those of train. Leave it out. Nothing was written."
         )
-    return Classifier(backbone, run.tree, run.recipe.eval_size)
+    return run.as_trained(Classifier(backbone, run.tree, run.recipe.eval_size))
 
 
 def judge_in_folds(untrained: Classifier, pictures: Pictures, tree: LabelTree) -> Judged:

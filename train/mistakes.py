@@ -179,7 +179,8 @@ def _images(model: Classifier, image: np.ndarray, one: Mistake, truth: str, answ
     evidence = heat_map(model, image, one.answer)
     shown = [_img(small, f"{truth}, taken for {answer}")]
     if evidence is not None:
-        shown.append(_img(overlay(small, evidence), f"where the network saw {answer}"))
+        seen = _shrink(model.preprocess.part(image))
+        shown.append(_img(overlay(seen, evidence), f"where the network saw {answer}"))
     return "".join(shown)
 
 

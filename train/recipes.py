@@ -126,6 +126,10 @@ class Recipe:
     """SQL condition on samples: which others teach without a label, by `twins` or a teacher; never
     pictures of val or test, or like them. None: none."""
 
+    finder: str | None = None
+    """Folder of a leaf finder: the run learns from the most certain leaf of each picture, is judged
+    by it, and answers about it; see train/leaf_preprocess.py. None: whole pictures."""
+
     init: str | None = None
     """File of initial weights of the backbone; None: the network's own."""
 

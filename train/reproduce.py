@@ -170,6 +170,8 @@ def _copy(path: Path, copy: Path) -> Path:
     copy.mkdir(parents=True)
     for name in ("config.json", "metrics.json", "best.safetensors"):
         shutil.copyfile(path / name, copy / name)
+    if (path / "finder").is_dir():  # of a run that was trained with one
+        shutil.copytree(path / "finder", copy / "finder")
     return copy
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,21 @@ def main() -> None:
 
 
 def judge(run: Run, val: Selection) -> dict[str, Any]:
-    """Figures of whole pictures, as train/training.py has them."""
+    """Figures of whole pictures, or of their leaves if the run learnt from those, as
+    train/training.py has them."""
     kind = run.recipe.device
     if kind == "any":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(kind)
     precision = getattr(torch, run.metrics["precision"])
     model = run.load_model().to(device).to(memory_format=torch.channels_last)
+    if getattr(run.recipe, "finder", None):  # which older recipes lack
+        from train.leaf_preprocess import LeafPreprocess
+        from train.leaf_regions import find_regions
+
+        leaf = run.load_model().preprocess
+        assert isinstance(leaf, LeafPreprocess)  # as the recipe has a finder
+        val = replace(val, region=find_regions(val, leaf))
     tally = Tally(run.tree, device)
     size = run.recipe.batch_size // (run.config["processes"] * run.recipe.accumulate)
     with (

@@ -26,8 +26,13 @@ from leaflake import UsageError
 from shards.order import this_rank
 from train.backbones import load_backbone
 from train.classifier import Classifier
+from train.finder_file import TrainedFinder, read_finder
 from train.hardware import describe_hardware
+from train.leaf_preprocess import crop_first
 from train.recipes import Recipe
+
+FINDER = "finder"
+"""Folder of a run's own copy of the leaf finder that it was trained with."""
 
 PACKAGES = (
     "leaflake", "torch", "torchvision", "timm", "numpy", "safetensors", "duckdb", "pyarrow",
@@ -68,21 +73,39 @@ class Run:
         backbone = load_backbone(self.recipe.backbone, pretrained=False)
         model = Classifier(backbone, self.tree, self.recipe.eval_size, self.recipe.heads)
         model.load_state_dict(safetensors.torch.load_file(self.path / "best.safetensors"))
-        return model.eval()
+        return self.as_trained(model.eval())
+
+    def as_trained(self, model: Classifier) -> Classifier:
+        """`model` looking at what the run learnt from: leaves, if its recipe has a finder."""
+        finder = self.finder()
+        return model if finder is None else crop_first(model, finder)
+
+    def finder(self) -> TrainedFinder | None:
+        """The run's own copy of its leaf finder; None for a run of whole pictures."""
+        return None if self.recipe.finder is None else read_finder(self.path / FINDER)
 
 
 def start_run(
-    runs: Path, recipe: Recipe, tree: LabelTree, lake: Place, snapshot: int, weights: str
+    runs: Path,
+    recipe: Recipe,
+    tree: LabelTree,
+    lake: Place,
+    snapshot: int,
+    weights: str,
+    finder: TrainedFinder | None = None,
 ) -> Path:
-    """Make the run's folder and write its config.json."""
+    """Make the run's folder, copy its finder and write its config.json."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = runs / f"{recipe.name}-{stamp}"
     path.mkdir(parents=True)
+    if finder is not None:
+        finder.copy_to(path / FINDER)
     config = {
         "recipe": asdict(recipe),
         "lake": str(resolved(lake)),
         "snapshot": snapshot,
         "initial_weights": weights,
+        "finder": None if finder is None else finder.digest(),
         "commit": code_commit(),
         "versions": {name: version(name) for name in PACKAGES},
         "hardware": describe_hardware(),

@@ -87,6 +87,10 @@ def refuse_contradictions(recipe: Recipe) -> None:
             recipe.loader == "ffcv" and (bool(recipe.twins) or recipe.unlabelled is not None),
             "the loader ffcv knows neither two crops of a picture nor pictures without labels",
         ),
+        (
+            recipe.loader == "ffcv" and recipe.finder is not None,
+            "the loader ffcv knows whole pictures alone; leave the finder or take loader=leaflake",
+        ),
         (alone and recipe.heads_first, "twins=1 trains no heads; set heads_first=no"),
         (alone and bool(recipe.teacher), "twins=1 learns from pictures alone; leave the teacher"),
     ):

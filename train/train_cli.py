@@ -21,6 +21,7 @@ EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/
   leaflake train cpu --lake lake/ --out runs/ --minutes 5
   leaflake train swin-tiny --lake lake/ --out runs/ --set mixup=0.2 --set accumulate=4
+  leaflake train cpu --lake lake/ --out runs/ --finder runs/leaf-finder-20260131-110000
   leaflake train --resume runs/cpu-20260131-120000
   torchrun --nproc-per-node 2 -m leaflake train rtx-3090 --lake lake/ --out runs/
 
@@ -75,6 +76,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         help="pictures of one thing in one split, or of one source as well (default: group)",
     )
     parser.add_argument("--teacher", metavar="RUN", help="learn from this bigger run as well")
+    parser.add_argument(
+        "--finder",
+        metavar="FINDER",
+        help="learn from the most certain leaf of each picture, which this leaf finder finds",
+    )
     parser.add_argument(
         "--init", metavar="FILE", help="weights to begin with, instead of the network's own"
     )
@@ -142,7 +148,8 @@ def chosen_recipe(args: argparse.Namespace) -> Recipe:
         recipe = replace(recipe, cache=False)
     if args.split is not None:
         recipe = replace(recipe, split=SPLITS[args.split])
-    given = {name: getattr(args, name) for name in ("minutes", "seed", "teacher", "init", "loader")}
+    names = ("minutes", "seed", "teacher", "finder", "init", "loader")
+    given = {name: getattr(args, name) for name in names}
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
 

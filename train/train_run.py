@@ -28,7 +28,9 @@ from train.classifier import Classifier
 from train.curves import draw_curves
 from train.data import Data, open_crops, open_data, open_loaders, part_size
 from train.distributed import Team, join_team
+from train.finder_file import read_finder
 from train.freezing import freeze_first
+from train.leaf_regions import crop_data
 from train.lesson import AfterEpoch, chosen_device, nothing_after
 from train.loop import fit
 from train.memory_sum import check_needs, find_room, sum_needs
@@ -60,6 +62,7 @@ def train_run(
     is missing, or a step cannot be shared by the processes.
     """
     refuse_what_cannot_run(recipe)
+    finder = read_finder(Path(recipe.finder)) if recipe.finder else None
     with join_team(chosen_device(recipe).type) as team:
         if team.world > 1:  # somebody may write to the lake between one process and the next
             with open_lake(lake_path, at=at) as lake:
@@ -68,7 +71,12 @@ def train_run(
         backbone = initial_backbone(recipe)
 
         def start() -> Path:
-            return start_run(runs, recipe, data.tree, lake_path, data.snapshot, backbone.weights)
+            return start_run(
+                runs, recipe, data.tree, lake_path, data.snapshot, backbone.weights, finder
+            )
+
+        if finder:
+            data = crop_data(data, finder, runs, team)
 
         return _train(Plan(recipe, data, backbone, runs, start, after_epoch), team)
 
@@ -85,7 +93,7 @@ def resume_run(path: Path, lake_path: Place | None = None) -> Path:
         return path
     recipe = run.recipe
     refuse_what_cannot_run(recipe)
-    device = chosen_device(recipe)
+    device, finder = chosen_device(recipe), run.finder()
     with join_team(device.type) as team:
         data = open_data(recipe, lake_path or run.lake, run.snapshot)
         if data.tree != run.tree:
@@ -103,6 +111,8 @@ def resume_run(path: Path, lake_path: Place | None = None) -> Path:
             cut_rows(path, saved["rows"] if saved else 0)
             return path
 
+        if finder:
+            data = crop_data(data, finder, path.parent, team)
         backbone = replace(backbone, weights=run.config["initial_weights"])
         return _train(Plan(recipe, data, backbone, path.parent, start), team, saved)
 

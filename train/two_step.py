@@ -7,7 +7,8 @@ folder. The run itself was trained on random crops of whole pictures, which are 
 It does not: outside the laboratory the most certain leaf alone cost 6.5 (3.5 to 9.6) per cent of
 species; the mean of both answers gave 0.0 (-1.7 to 1.8), and 1.5 (-0.4 to 3.6) for species and
 disease together. (`just bench-crop RUN FINDER` with the run of README.md and a finder of 240 steps,
-2026-11-22.) So cropping is off, in training and in serving.
+2026-11-22.) So cropping is off by default, in training and in serving; both have it as an option
+(train/leaf_preprocess.py), and export measures it with `compare_ways`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,10 @@ FIGURES = {"species_top1": "species", "condition_top1": "disease", "joint_top1":
 CROPS: dict[str, Leaves] = {"most certain leaf": "first", "all leaves": "together"}
 
 WHOLE = "whole picture"
+
+Ways = dict[str, dict[str, dict[str, dict[str, float]]]]
+"""Kind of pictures -> way of asking -> figure -> `value` and, but for whole pictures, `change`
+against them with `low` and `high`, its 95 % interval. All are shares."""
 
 Said = tuple[np.ndarray, np.ndarray, np.ndarray]
 """log p(species), log p(condition | species), log p(both); float32 (S,), (C,), (C,)."""
@@ -113,14 +119,14 @@ def mean_of(one: Said, other: Said, class_species: np.ndarray) -> Said:
 
 
 def compare_ways(
-    asked: Asked, datasets: np.ndarray, groups: np.ndarray, tree: LabelTree
-) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-    """Kind of pictures -> way -> figure -> value and, but for whole pictures, the difference to
-    them with its 95 % interval, over the same replicates."""
+    asked: Mapping[str, Predictions], datasets: np.ndarray, groups: np.ndarray, tree: LabelTree
+) -> Ways:
+    """What was said in each way, WHOLE among them, of the same pictures; intervals are over the
+    same replicates."""
     kinds = kind_masks(datasets, LABORATORY)
-    shares = {way: marks(said, tree).shares for way, said in asked.ways.items()}
+    shares = {way: marks(said, tree).shares for way, said in asked.items()}
     weights = np.concatenate(list(replicates(groups)))
-    result: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    result: Ways = {}
     for kind, mask in kinds.items():
         for way, found in shares.items():
             for figure in FIGURES:
@@ -139,7 +145,7 @@ def compare_ways(
     return result
 
 
-def describe(rows: dict[str, dict[str, dict[str, dict[str, float]]]]) -> str:
+def describe(rows: Ways) -> str:
     """For people: per cent, and the change with its 95 % interval."""
     lines = []
     for kind, ways in rows.items():
@@ -177,7 +183,7 @@ def main() -> int:
         return 2
     selection = pictures.selection
     asked = ask(run, finder, list(read_encoded(selection)), selection.class_index)
-    rows = compare_ways(asked, pictures.datasets, pictures.groups, run.tree)
+    rows = compare_ways(asked.ways, pictures.datasets, pictures.groups, run.tree)
     print(describe(rows))
     print(
         f"A leaf was found in {asked.found:,} of {len(pictures):,} pictures; finding takes "

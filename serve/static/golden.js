@@ -7,7 +7,8 @@ const MORE = 0.05;
 const UNMEASURED = 0.1;
 
 // -> [{picture, label, species: S log-probabilities, joint: C, rejection: 2}]; empty if the bundle has
-// none, null if they can't be fetched.
+// none, null if they can't be fetched. Where the server's graphs look at the leaf alone, `whole` has
+// the last three about the whole picture, which is what this browser's model sees.
 export async function fetchGolden(bundle, { files }) {
   if (!files["golden/answers.json"]) return [];
   try {
@@ -25,14 +26,15 @@ export function tolerance({ figures }) {
 
 // What is wrong with what was `said` of a golden picture, as half a sentence; null if nothing is.
 export function fault(said, golden, thresholds, most) {
-  const expected = golden.joint.map(Math.exp);
+  const { joint, rejection } = golden.whole ?? golden;
+  const expected = joint.map(Math.exp);
   const differences = expected.map((each, i) => Math.abs(each - said.joint[i]));
   if (!differences.every((each) => each <= most)) {
     // also where one is no number
     return `a probability of ${golden.picture} differs by ${Math.max(...differences).toFixed(2)}`;
   }
   const rejects = (scores) => scores.map((score, i) => score >= thresholds.rejection[i]).join();
-  if (rejects(said.rejection) !== rejects(golden.rejection)) {
+  if (rejects(said.rejection) !== rejects(rejection)) {
     return `${golden.picture} is turned away otherwise`;
   }
   return null;

@@ -30,6 +30,8 @@ def test_each_file_is_told_with_size_accuracy_speed_and_parity(asked, capsys):
         "lake_path": None,
         "not_plants": None,
         "browser": True,
+        "finder": None,
+        "two_step": "better",
     }
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[0] for line in lines[:2]] == ["server.fp32.onnx", "server.int8.onnx"]

@@ -174,6 +174,7 @@ def test_model_is_described(model: Model) -> None:
         "sha256": json.loads((model.folder / "model.json").read_text())["sha256"],
         "num_species": 3,
         "num_classes": 6,
+        "two_step": False,
         "thresholds": THRESHOLDS,
         "rejection": {"not_a_plant": 2.5, "unknown_species": 1.5},
     }

@@ -10,7 +10,7 @@ from train.finder_net import Found, LeafFinder
 from train.judged import read_pictures
 from train.metrics import Predictions
 from train.train_run import train_run
-from train.two_step import Asked, compare_ways, crop, main, mean_of
+from train.two_step import compare_ways, crop, main, mean_of
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust"), ("pear", "healthy")])
 CLASS_SPECIES = np.array([0, 0, 1])
@@ -43,7 +43,7 @@ def test_a_change_is_told_with_its_interval():
                 for one in answers]  # fmt: skip
         return Predictions(*(np.stack(part) for part in zip(*rows, strict=True)), np.array([2] * 4))
 
-    asked = Asked({"whole picture": predictions(0, 0, 1, 1), "crop": predictions(1, 1, 1, 1)}, 4, 1)
+    asked = {"whole picture": predictions(0, 0, 1, 1), "crop": predictions(1, 1, 1, 1)}
     rows = compare_ways(asked, np.array(["field"] * 4), np.array(list("abcd")), TREE)
     assert rows["all"]["whole picture"]["species_top1"] == {"value": 0.5}
     row = rows["all"]["crop"]["species_top1"]
