@@ -50,7 +50,7 @@ def strangeness(
     head = species_head(classifier)
     return {
         "max softmax": MaxSoftmax(),
-        "energy": Energy(head),
+        "energy": Energy(),
         "Mahalanobis": Mahalanobis(features, group),
         f"Mahalanobis, {KEPT} directions": Mahalanobis(features, group, directions),
         "relative Mahalanobis": RelativeMahalanobis(features, group),
@@ -59,7 +59,7 @@ def strangeness(
         "ViM": Vim(head, known.features.numpy(), directions),
         TAPS: taps,
         RELATIVE_TAPS: relative_taps,
-        BLEND: Sum([MaxSoftmax(), Energy(head), relative_taps], kept),
+        BLEND: Sum([MaxSoftmax(), Energy(), relative_taps], kept),
     }
 
 

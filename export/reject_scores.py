@@ -28,19 +28,10 @@ class MaxSoftmax(nn.Module):
 
 class Energy(nn.Module):
     """- log of the summed exponentials of the logits (Liu et al., "Energy-based Out-of-distribution
-    Detection", 2020, equation 4). Of the species' head, or of the only one of flat heads."""
-
-    def __init__(self, head: nn.Linear) -> None:
-        super().__init__()
-        self.register_buffer("weight", head.weight.detach().clone())
-        self.register_buffer("bias", head.bias.detach().clone())
+    Detection", 2020, equation 4)."""
 
     def forward(self, seen: Seen) -> torch.Tensor:
-        weight, bias = self.get_buffer("weight"), self.get_buffer("bias")
-        logits = functional.linear(seen.features, weight, bias)
-        largest = logits.amax(dim=1, keepdim=True)
-        # Written out, as logsumexp also asks whether anything is infinite, and TF.js need not.
-        return -((logits - largest).exp().sum(dim=1).log() + largest.squeeze(1))
+        return seen.energy
 
 
 class Vim(nn.Module):
@@ -51,7 +42,6 @@ class Vim(nn.Module):
     def __init__(self, head: nn.Linear, features: np.ndarray, kept: int) -> None:
         """Of training features (N, D); `kept` directions make up their space."""
         super().__init__()
-        self.energy = Energy(head)
         weight, bias = head.weight.detach(), head.bias.detach()
         origin = -np.linalg.pinv(weight.numpy()) @ bias.numpy()  # where all logits are zero
         centred = features - origin
@@ -69,8 +59,7 @@ class Vim(nn.Module):
         return rest.clamp(min=0).sqrt()
 
     def forward(self, seen: Seen) -> torch.Tensor:
-        score: torch.Tensor = self.scale * self._outside(seen.features) + self.energy(seen)
-        return score
+        return self.scale * self._outside(seen.features) + seen.energy
 
 
 class Neighbours(nn.Module):

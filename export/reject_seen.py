@@ -63,7 +63,8 @@ def see_image(classifier: Classifier, image: np.ndarray, stages: tuple[int, ...]
     # A copy, since a decoded picture may be read-only and a mirrored one has its own strides.
     pixels = classifier.preprocess(torch.tensor(image.copy()))
     pooled, features = look(classifier.backbone, pixels, stages)
-    return Seen(pooled, features, classifier.heads(features).species)
+    said = classifier.heads(features)
+    return Seen(pooled, features, said.species, said.energy)
 
 
 def join(parts: Sequence[Seen]) -> Seen:

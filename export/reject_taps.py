@@ -32,10 +32,13 @@ class Seen(NamedTuple):
     species: torch.Tensor
     """float32 (N, S), log p(species)."""
 
+    energy: torch.Tensor
+    """float32 (N,), as train.hierarchy.LogProbs has it."""
+
     def rows(self, chosen: np.ndarray) -> Seen:
         """The pictures at int (M,) `chosen`, or where bool (N,) `chosen` is true."""
         index = torch.from_numpy(chosen)
-        return Seen(self.pooled[index], self.features[index], self.species[index])
+        return Seen(*(part[index] for part in self))
 
     def everything(self) -> torch.Tensor:
         """(N, T + D): pooled, then features."""

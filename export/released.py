@@ -36,5 +36,5 @@ class Released(nn.Module):
         backbone, stages = self.classifier.backbone, self.rejection.stages
         pooled, features = look(backbone, pixels, stages)
         log_probs = self.classifier.heads(features)
-        scores = self.rejection(Seen(pooled, features, log_probs.species))
+        scores = self.rejection(Seen(pooled, features, log_probs.species, log_probs.energy))
         return log_probs.species, log_probs.joint, features, scores

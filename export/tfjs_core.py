@@ -20,7 +20,7 @@ from export.reject import Rejection
 from export.reject_taps import Seen, look
 from export.released import OUTPUT_NAMES
 from train.classifier import Classifier
-from train.hierarchy import FlatHeads
+from train.hierarchy import FlatHeads, energy
 
 OPSET = 18
 OUTPUTS = OUTPUT_NAMES[:3]
@@ -64,7 +64,8 @@ class BrowserCore(nn.Module):
         joint = condition + self._of_species(species)
         if self.rejection is None:
             return species, joint, features
-        return species, joint, features, self.rejection(Seen(pooled, features, species))
+        seen = Seen(pooled, features, species, energy(species_logits))
+        return species, joint, features, self.rejection(seen)
 
     def _split(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As train.hierarchy.split_blocks does: (1, C) log-softmax in blocks, (1, S) log of sums.

@@ -29,6 +29,17 @@ class LogProbs:
     joint: torch.Tensor
     """(N, C), log p(species, condition)."""
 
+    energy: torch.Tensor
+    """(N,), - log of the summed exponentials of the logits, before any temperature (Liu et al.,
+    "Energy-based Out-of-distribution Detection", 2020, equation 4): of the species' logits, or of
+    all classes' where heads are flat."""
+
+    def rows(self, chosen: torch.Tensor | slice) -> LogProbs:
+        """Of the pictures at int (M,) `chosen`, or where bool (N,) `chosen` is true."""
+        return LogProbs(
+            self.species[chosen], self.condition[chosen], self.joint[chosen], self.energy[chosen]
+        )
+
 
 class HierarchicalHeads(nn.Module):
     """Features float32 (N, D) -> LogProbs over the label tree."""
@@ -46,10 +57,12 @@ class HierarchicalHeads(nn.Module):
     def forward(self, features: torch.Tensor) -> LogProbs:
         class_species = self.get_buffer("class_species")
         temperatures = self.get_buffer("temperatures")
-        species = functional.log_softmax(self.species_head(features) / temperatures[0], dim=1)
+        logits = self.species_head(features)
+        species = functional.log_softmax(logits / temperatures[0], dim=1)
         condition_logits = self.condition_head(features) / temperatures[1]
         condition = block_log_softmax(condition_logits, class_species, self.num_species)
-        return LogProbs(species, condition, condition + of_species(species, class_species))
+        joint = condition + of_species(species, class_species)
+        return LogProbs(species, condition, joint, energy(logits))
 
 
 class FlatHeads(nn.Module):
@@ -74,7 +87,15 @@ class FlatHeads(nn.Module):
         temperatures = self.get_buffer("temperatures")
         species = functional.log_softmax(species_logits / temperatures[0], dim=1)
         condition = block_log_softmax(condition / temperatures[1], class_species, self.num_species)
-        return LogProbs(species, condition, condition + of_species(species, class_species))
+        joint = condition + of_species(species, class_species)
+        return LogProbs(species, condition, joint, energy(species_logits))
+
+
+def energy(logits: torch.Tensor) -> torch.Tensor:
+    """(N, K) -> (N,), as LogProbs has it."""
+    largest = logits.amax(dim=1, keepdim=True)
+    # Written out, as logsumexp also asks whether anything is infinite, and TF.js need not.
+    return -((logits - largest).exp().sum(dim=1).log() + largest.squeeze(1))
 
 
 def block_sum(values: torch.Tensor, class_species: torch.Tensor, num_species: int) -> torch.Tensor:

@@ -126,7 +126,7 @@ class Training(Lesson):
             return self.criterion(found, goal)
         if not labelled.any():
             return found.joint.sum() * 0  # so that the heads have a gradient on every process
-        some = LogProbs(found.species[labelled], found.condition[labelled], found.joint[labelled])
+        some = found.rows(labelled)
         return self.criterion(some, goal[labelled])
 
     def hits(self, found: LogProbs, targets: torch.Tensor) -> int:

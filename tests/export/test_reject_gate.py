@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(0)
 
 def seen(count: int, shift: float) -> Seen:
     rows = torch.tensor(RANDOM.normal(size=(count, 5)) + [shift, 0, 0, 0, 0]).float()
-    return Seen(rows[:, :2], rows[:, 2:], torch.zeros(count, 1))
+    return Seen(rows[:, :2], rows[:, 2:], torch.zeros(count, 1), torch.zeros(count))
 
 
 def test_the_gate_finds_the_number_that_tells_other_things_from_plants():

@@ -46,7 +46,7 @@ def released() -> Released:
     classifier = Classifier(Backbone(Tappable(), 6, (0.5,) * 3, (0.2,) * 3, "none"), TREE, 16)
     stages = choose_stages(classifier.backbone, 16)
     pooled, features, species = (torch.randn(30, width) for width in (20, 6, 2))
-    known = Seen(pooled, features, species.log_softmax(dim=1))
+    known = Seen(pooled, features, species.log_softmax(dim=1), species[:, 0])
     relative = RelativeMahalanobis(features.numpy(), random.integers(0, 3, 30), 3)
     gate = Gate(random.normal(size=26), 0.5)
     rule = Rejection(stages, Sum([gate], known), Sum([MaxSoftmax(), relative], known))

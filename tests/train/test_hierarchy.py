@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.taxonomy import LabelTree
-from train.hierarchy import FlatHeads, HierarchicalHeads, block_log_softmax
+from train.hierarchy import FlatHeads, HierarchicalHeads, block_log_softmax, energy
 
 TREE = LabelTree.from_pairs(
     [("apple", "healthy"), ("apple", "rust"), ("corn", "healthy"), ("corn", "rust"), ("peach", "x")]
@@ -74,6 +74,21 @@ def test_temperature_of_flat_heads_flattens_each_rank_by_itself():
     found = heads(torch.zeros(1, 2))
     assert torch.allclose(found.species.exp(), torch.tensor([[0.75, 0.25, 0.0]]), atol=1e-6)
     assert torch.allclose(found.condition.exp()[0, :2], torch.tensor([2 / 3, 1 / 3]))
+
+
+def test_energy_is_the_negative_logarithm_of_the_summed_exponentials_and_does_not_overflow():
+    logits = torch.tensor([[1.0, 3.0], [200.0, 401.0]])
+    expected = torch.tensor([-math.log(math.exp(1) + math.exp(3)), -401.0])
+    assert torch.allclose(energy(logits), expected)
+
+
+def test_the_energy_of_heads_is_that_of_their_logits_whatever_the_temperatures():
+    features = torch.randn(4, 8)
+    heads, flat = HierarchicalHeads(8, TREE), FlatHeads(8, TREE)
+    for one, layer in ((heads, heads.species_head), (flat, flat.condition_head)):
+        one.get_buffer("temperatures").fill_(3.0)
+        expected = -layer(features).logsumexp(dim=1)
+        assert torch.allclose(one(features).energy, expected, atol=1e-6)
 
 
 def test_a_checkpoint_holds_weights_and_temperatures_and_no_tree():

@@ -4,7 +4,7 @@ import torch
 
 from catalog.taxonomy import NO_PLANT, LabelTree
 from train.distributed import Team
-from train.hierarchy import HierarchicalHeads, LogProbs
+from train.hierarchy import HierarchicalHeads
 from train.judge import Tally
 from train.metrics import Predictions, figures
 
@@ -26,7 +26,7 @@ def test_counts_say_what_whole_arrays_say(classes):
     found, truth = answers(classes)
     tally = Tally(TREE, torch.device("cpu"))
     for part in (slice(0, 1), slice(1, None)):
-        some = LogProbs(found.species[part], found.condition[part], found.joint[part])
+        some = found.rows(part)
         tally.add(some, truth[part])
     counted = tally.figures(Team())
     arrays = (found.species, found.condition, found.joint, truth)

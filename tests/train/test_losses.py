@@ -27,7 +27,10 @@ LOG_PROBS = LogProbs(
     species=torch.tensor([[-1.0, -2.0, -3.0]]),
     condition=torch.tensor([[-0.5, -1.5, -100.0, -100.0, -100.0]]),
     joint=torch.zeros(1, 5),
+    energy=torch.zeros(1),
 )
+NONE = torch.zeros(1)
+"""An energy that does not matter."""
 
 
 def some_log_probs(count: int, seed: int = 0) -> LogProbs:
@@ -129,10 +132,7 @@ def test_loss_and_gradient_are_finite_and_float32_under_autocast(kind):
 def test_the_loss_of_a_batch_is_the_mean_of_its_parts():
     found, targets = some_log_probs(4), torch.tensor([0, 3, ONLY_APPLE, 4])
     loss = Loss(TREE, COUNTS, kind="class_balanced", smoothing=0.1)
-    parts = [
-        loss(LogProbs(found.species[i:j], found.condition[i:j], found.joint[i:j]), targets[i:j])
-        for i, j in ((0, 2), (2, 4))
-    ]
+    parts = [loss(found.rows(slice(i, j)), targets[i:j]) for i, j in ((0, 2), (2, 4))]
     assert loss(found, targets).item() == pytest.approx(sum(parts).item() / 2, rel=1e-5)
 
 
@@ -149,8 +149,8 @@ def test_a_pupil_like_its_teacher_costs_nothing_and_another_the_divergence():
     assert distillation_loss(some_log_probs(3), some_log_probs(3), 2.0).item() == pytest.approx(
         0, abs=1e-6
     )
-    teacher = LogProbs(torch.zeros(1, 1), torch.zeros(1, 2), torch.tensor([[0.8, 0.2]]).log())
-    pupil = LogProbs(torch.zeros(1, 1), torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]).log())
+    teacher = LogProbs(torch.zeros(1, 1), torch.zeros(1, 2), torch.tensor([[0.8, 0.2]]).log(), NONE)
+    pupil = LogProbs(torch.zeros(1, 1), torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]).log(), NONE)
     soft = math.sqrt(0.8) / (math.sqrt(0.8) + math.sqrt(0.2))
     divergence = soft * math.log(soft / 0.5) + (1 - soft) * math.log((1 - soft) / 0.5)
     assert distillation_loss(pupil, teacher, 2.0).item() == pytest.approx(4 * divergence, rel=1e-5)
@@ -161,8 +161,10 @@ def test_a_teacher_with_more_classes_is_asked_for_these_alone():
     fewer = LabelTree.from_pairs([("apple", "rust"), ("corn", "rust")])
     columns = teacher_columns(more, fewer, "runs/big")
     assert columns.tolist() == [0, 2]
-    teacher = LogProbs(torch.zeros(1, 2), torch.zeros(1, 3), torch.tensor([[0.3, 0.6, 0.1]]).log())
-    pupil = LogProbs(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([[0.75, 0.25]]).log())
+    teacher = LogProbs(
+        torch.zeros(1, 2), torch.zeros(1, 3), torch.tensor([[0.3, 0.6, 0.1]]).log(), NONE
+    )
+    pupil = LogProbs(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([[0.75, 0.25]]).log(), NONE)
     found = distillation_loss(pupil, teacher, 1.0, columns)
     assert found.item() == pytest.approx(0, abs=1e-6)
 
