@@ -68,22 +68,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Go round once, and say whether it works."""
     parser = argparse.ArgumentParser(prog="just feedback-loop", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("feedback-loop"), help="a new folder")
-    parser.add_argument("--minutes", type=float, default=1.5, help="of each of the two trainings")
+    parser.add_argument("--epochs", type=int, default=8, help="of each of the two trainings")
     parser.add_argument("--pictures", type=int, default=KEPT + SENT, help="drawn of each class")
     args = parser.parse_args(arguments)
     if args.out.exists() or args.pictures < KEPT + SENT:
         parser.error(f"{args.out} must not exist, and --pictures be {KEPT + SENT} or more")
-    return asyncio.run(go_round(args.out, args.minutes, args.pictures))
+    return asyncio.run(go_round(args.out, args.epochs, args.pictures))
 
 
-async def go_round(out: Path, minutes: float, pictures: int) -> int:
+async def go_round(out: Path, epochs: int, pictures: int) -> int:
     """Lake, model, server, corrections, retraining, the same server again."""
     began = time.monotonic()
     lake, models = out / "lake", out / "models"
     leaflake("draw", "--out", out / "pictures", "--pictures", pictures)
     sent = hold_back(out / "pictures", out / "held-back")
     leaflake("ingest", out / "pictures", "--lake", lake)
-    retrain = ("retrain", "--lake", lake, "--models", models, "--no-browser", "--minutes", minutes)
+    # Epochs, as minutes would be fewer for the second, which shares the machine with the server.
+    retrain = ("retrain", "--lake", lake, "--models", models, "--no-browser", "--epochs", epochs)
     leaflake(*retrain)
     first = read_fields(models / "production").name
     load = Load()

@@ -33,7 +33,7 @@ KILL_S = 1800.0
 
 MODULE = "leaflake"
 
-LOSER = ("--minutes", "0.2", "--seed", "1", "--anyway")
+LOSER = ("--epochs", "1", "--seed", "1", "--anyway")
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("src", type=Path, metavar="SRC")
     parser.add_argument("--later", nargs="+", default=[LATER], metavar="DATASET")
     parser.add_argument("--out", type=Path, default=Path("retrain-rounds"), help="a new folder")
-    parser.add_argument("--first-minutes", type=float, default=2.0)
-    parser.add_argument("--minutes", type=float, default=6.0, help="of the challenger that wins")
+    parser.add_argument("--first-epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=4, help="of the challenger that wins")
     parser.add_argument("--not-plants", type=Path, help="photographs of anything but plants")
     args = parser.parse_args(arguments)
     if args.out.exists() or not all((args.src / name).is_dir() for name in args.later):
@@ -75,14 +75,14 @@ def go_round(args: argparse.Namespace) -> int:
     retrain = ("retrain", "--lake", lake, "--models", models, *rest)
     shutil.copytree(args.src, pictures, ignore=shutil.ignore_patterns(*args.later))
     leaflake("ingest", pictures, "--lake", lake)
-    leaflake(*retrain, "--minutes", args.first_minutes)
+    leaflake(*retrain, "--epochs", args.first_epochs)
     first = Production.read(models)
 
     for name in args.later:
         shutil.copytree(args.src / name, pictures / name)
     leaflake("ingest", pictures, "--lake", lake)
     init = models / "runs" / Path(first.link).name
-    winner = (*retrain, "--minutes", args.minutes, "--init", init)
+    winner = (*retrain, "--epochs", args.epochs, "--init", init)
     epochs = kill_in_training(winner, models / "runs")
     killed = Production.read(models)
     status, told = leaflake(*winner), newest_round(models)
