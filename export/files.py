@@ -13,7 +13,7 @@ from export.held import Asked
 from export.int8_search import BOUNDS, Drop, drop_of, search_int8
 from export.material import BROWSER_PICTURES, Material, read_spread, spread
 from export.onnx_graph import export_onnx
-from export.parity import FP32, INT8
+from export.parity import FEW, FP32, INT8
 from export.release import Release
 from export.said import ask_onnx
 from export.said_browser import FOLDER, ask_in_browser
@@ -65,9 +65,15 @@ def make_int8(
 
 
 def bounds_for(plants: int) -> Drop:
-    """The bounds of the search; of few pictures, where a share is less than one, one may go."""
-    one = 1 / max(plants, 1)
-    return Drop(**{name: max(most, one) for name, most in asdict(BOUNDS).items()})
+    """The bounds of the search. Of few pictures, where a share is less than one, one right answer
+    may be lost, and FEW may be others, as the bundle's bounds have it afterwards."""
+    one, few = (count / max(plants, 1) for count in (1, FEW))
+    return Drop(
+        species=max(BOUNDS.species, one),
+        both=max(BOUNDS.both, one),
+        changed=max(BOUNDS.changed, few),
+        rejection=max(BOUNDS.rejection, few),
+    )
 
 
 def make_browser(

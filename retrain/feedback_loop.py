@@ -85,7 +85,9 @@ async def go_round(out: Path, epochs: int, pictures: int) -> int:
     leaflake("ingest", out / "pictures", "--lake", lake)
     # Epochs, as minutes would be fewer for the second, which shares the machine with the server.
     retrain = ("retrain", "--lake", lake, "--models", models, "--no-browser", "--epochs", epochs)
-    leaflake(*retrain)
+    if status := leaflake(*retrain, check=False):
+        print(f"it does NOT work: no first model came of it (leaflake retrain ended with {status})")
+        return 1
     first = read_fields(models / "production").name
     load = Load()
     async with serving(models / "production", lake, out / "server.log") as url:

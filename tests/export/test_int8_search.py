@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from small_graph import in_8_bits, write_small_graph
 
 from catalog.taxonomy import LabelTree
-from export.int8_search import Drop, Tried, drop_of, fewest, search_int8
+from export.files import bounds_for
+from export.int8_search import BOUNDS, Drop, Tried, drop_of, fewest, search_int8
 from export.int8_start import quickest_start
 from export.parity import BeyondBoundsError
 from export.quantise import Calibrated, calibrate
@@ -145,3 +146,9 @@ def test_a_drop_counts_species_conditions_and_other_rejections():
     )
     assert drop_of(int8, fp32, truth, TREE, np.array([1.0, 1.0])) == Drop(0.25, 0.5, 0.25, 0.5)
     assert drop_of(fp32, fp32, truth, TREE, np.array([1.0, 1.0])) == NOTHING
+
+
+def test_of_few_pictures_one_right_answer_may_be_lost_and_three_may_be_others():
+    assert bounds_for(50) == Drop(species=0.02, both=0.02, changed=0.06, rejection=0.06)
+    assert bounds_for(643) == BOUNDS
+    assert bounds_for(0) == Drop(species=1, both=1, changed=3, rejection=3)
