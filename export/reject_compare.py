@@ -21,8 +21,8 @@ RELATIVE_TAPS = "relative distance on taps"
 BLEND = "max softmax + energy + relative distance on taps"
 """Among some hundred sums of two to five scores the shortest of the best for species that were left
 out of training; longer ones reached 62.3, which these pictures cannot tell from it. 60.8 % of their
-pictures are noticed where 5 % of the known ones are lost, 57.8 without the energy, and 56.6 with the
-relative distance of the features alone (mean over 22 species, four networks of `just
+pictures are noticed where 5 % of the known ones are lost, 57.8 without the energy, and 56.6 with
+the relative distance of the features alone (mean over 22 species, four networks of `just
 bench-unknown`, 2026-11-22)."""
 
 KEPT = 64
