@@ -30,7 +30,8 @@ from leaflake import UsageError
 from shards.select import Selection, read_encoded
 from train.classifier import Classifier
 from train.evaluation_table import aligned
-from train.recipes import Recipe, cpu
+from train.recipe import Recipe
+from train.recipes import cpu
 from train.train_cli import minutes
 
 KNOWN_REJECTED = 0.05

@@ -25,7 +25,7 @@ from shards.select import Selection, select
 from train.classifier import Classifier
 from train.data import open_loaders
 from train.loop import fit
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.train_run import initial_backbone, initial_classifier
 from train.training import Training
 

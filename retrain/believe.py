@@ -39,7 +39,7 @@ from train.classifier import Classifier
 from train.folds import predict_folds
 from train.judged import Pictures, read_pictures
 from train.predict import extract_features
-from train.recipes import LITE0
+from train.recipe import LITE0
 
 EVAL_SIZE = 224
 

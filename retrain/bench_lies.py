@@ -31,7 +31,7 @@ from train.classifier import Classifier
 from train.evaluation_table import aligned
 from train.judged import Pictures, read_pictures
 from train.predict import extract_features
-from train.recipes import LITE0
+from train.recipe import LITE0
 
 LIES = 0.05
 

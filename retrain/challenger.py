@@ -21,7 +21,7 @@ from export.said_browser import missing_browser
 from export.tfjs_tools import TOOLS, ToolFailedError, find_tools
 from leaflake import UsageError
 from retrain.verdict import Costs
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.run_folder import find_finished, read_begun
 from train.train_run import refuse_what_cannot_run, resume_run, train_run
 

@@ -87,6 +87,24 @@ def test_readme_names_every_recipe_of_the_menu_and_no_other():
     assert named == recipes
 
 
+def test_readme_has_a_place_for_every_module():
+    built = README[README.index("## How it is built") : README.index("## What was not run")]
+    _, *parts = re.split(r"^    ([a-z]+)/ ", built, flags=re.MULTILINE)
+    named = {
+        folder: re.findall(r"[\w*]+\.(?:py|\*)", text)
+        for folder, text in zip(parts[::2], parts[1::2], strict=True)
+        if folder != "tests"
+    }
+    homeless = [
+        path.relative_to(CODE).as_posix()
+        for folder, patterns in named.items()
+        for path in sorted((CODE / folder).glob("[!_]*.py"))
+        if not any(path.match(pattern) for pattern in patterns)
+    ]
+    assert set(named) == {"catalog", "shards", "ingest", "train", "export", "serve", "retrain"}
+    assert homeless == []
+
+
 def test_run_folder_holds_settings_rows_weights_and_figures(run):
     assert sorted(p.name for p in run.iterdir()) == [
         "best.safetensors",

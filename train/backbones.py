@@ -18,7 +18,7 @@ from torch import nn
 
 from leaflake import UsageError
 from train.plain_cnn import PLAIN_CNN, PlainCnn
-from train.recipes import LITE0
+from train.recipe import LITE0
 
 State = dict[str, torch.Tensor]
 

@@ -25,7 +25,8 @@ from train.classifier import Classifier
 from train.data import open_loaders
 from train.fine_tune import FineTune
 from train.kept_memory import keep_freed_memory
-from train.recipes import Precision, Recipe, cpu
+from train.recipe import Precision, Recipe
+from train.recipes import cpu
 from train.rival_timm import Meter, Settings
 from train.training import Training
 

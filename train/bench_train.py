@@ -22,7 +22,7 @@ import torch
 from leaflake import UsageError
 from train.bench_loop import time_loops
 from train.bench_step import Steps, time_steps
-from train.recipes import LITE0, SWIN_TINY
+from train.recipe import LITE0, SWIN_TINY
 
 GOAL = 1.03
 """Of the step, times timm's."""

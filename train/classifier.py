@@ -12,7 +12,7 @@ from train.backbones import Backbone
 from train.freezing import keep_still
 from train.hierarchy import FlatHeads, HierarchicalHeads, LogProbs
 from train.preprocess import Preprocess
-from train.recipes import Heads
+from train.recipe import Heads
 from train.twins import Projector
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 
 @dataclass

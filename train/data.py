@@ -24,7 +24,7 @@ from shards.workers import Workers
 from train.lesson import chosen_device
 from train.metrics import no_plant_mask
 from train.pin import pin_memory
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import safetensors.torch
 from leaflake import UsageError
 from train.backbones import load_backbone
 from train.finder_net import Found, LeafFinder
-from train.recipes import LITE0
+from train.recipe import LITE0
 
 WEIGHTS, ABOUT = "finder.safetensors", "finder.json"
 

@@ -5,6 +5,7 @@ and evaluated alike, their figures as a table, and OUT/label-efficiency.png. Wha
 skipped, so it can be stopped and started again.
 
     supervised   the labelled pictures alone
+    longer       the same, with the pretraining's minutes besides: what those are worth otherwise
     pretrained   the same, after Barlow Twins on all pictures of train without labels
     joint        labels and Barlow Twins at once, these on all pictures of train
     distilled    learns from the labels and, on all pictures of train, from the answers of the run
@@ -31,7 +32,8 @@ from leaflake import UsageError
 from train.evaluate import evaluate
 from train.label_plot import Cell, draw_cells, read_cell, table
 from train.label_share import label_share_where
-from train.recipes import Precision, Recipe, barlow_twins, cpu
+from train.recipe import Precision, Recipe
+from train.recipes import barlow_twins, cpu
 from train.run_folder import find_finished
 from train.train_cli import minutes
 from train.train_run import train_run
@@ -39,7 +41,7 @@ from train.train_run import train_run
 SHARES = (5, 10, 25, 100)
 """Per cent of the labels."""
 
-WAYS = ("supervised", "pretrained", "joint", "distilled")
+WAYS = ("supervised", "longer", "pretrained", "joint", "distilled")
 
 
 Settings = dict[str, Any]
@@ -105,11 +107,12 @@ class Study:
         beside: Settings = {"unlabelled": "true", "max_repeat": 100 / share}
         ways: dict[str, Settings] = {
             "supervised": {},
+            "longer": {"minutes": self.minutes + self.pretrain_minutes},
             "pretrained": {"init": init},
             "joint": {"twins": 0.5, **beside},
             "distilled": {"teacher": teacher, **beside},
         }
-        return replace(
+        common = replace(
             cpu(),
             name=f"labels-{share}-{way}",
             device="any",
@@ -123,8 +126,8 @@ class Study:
             labels=label_share_where(share / 100, self.seed),
             max_epochs=math.ceil(cpu().max_epochs * 100 / share),
             heads_first=not self.random or way == "pretrained",
-            **ways[way],
         )
+        return replace(common, **ways[way])
 
 
 def precision() -> Precision:

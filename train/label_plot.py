@@ -81,10 +81,11 @@ def draw_cells(cells: Sequence[Cell], path: Path) -> None:
     figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained", dpi=110)
     axes = figure.subplots()
     shares = sorted({cell.share for cell in cells})
-    for number, way in enumerate(dict.fromkeys(cell.way for cell in cells)):
+    ways = list(dict.fromkeys(cell.way for cell in cells))
+    for number, way in enumerate(ways):
         mine = sorted((cell for cell in cells if cell.way == way), key=lambda cell: cell.share)
         # A little beside each other, so that the intervals can be told apart.
-        across = [cell.share * 1.03 ** (number - 1.5) for cell in mine]
+        across = [cell.share * 1.03 ** (number - (len(ways) - 1) / 2) for cell in mine]
         height = [100 * cell.both for cell in mine]
         below = [100 * max(0.0, cell.both - cell.both_low) for cell in mine]
         above = [100 * max(0.0, cell.both_high - cell.both) for cell in mine]

@@ -3,7 +3,7 @@ a SQL condition for the recipe's `labels`."""
 
 from __future__ import annotations
 
-from train.recipes import Split
+from train.recipe import Split
 
 
 def label_share_where(share: float, seed: int, split: Split = "split") -> str:

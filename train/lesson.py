@@ -12,7 +12,7 @@ from torch import nn
 from shards.loader import Batch
 from train.augment import LIGHT_DRAWS, TWIN_DRAWS, jitter_light, light_draws, twin_light
 from train.distributed import Team, local_rank
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 if TYPE_CHECKING:
     from train.classifier import Classifier

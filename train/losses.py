@@ -17,7 +17,7 @@ from torch.nn import functional
 from catalog.taxonomy import LabelTree
 from leaflake import UsageError
 from train.hierarchy import LogProbs, block_log_softmax, block_sum, of_species
-from train.recipes import LossKind
+from train.recipe import LossKind
 
 BETA = 0.999
 """Of the effective number: classes of more than some thousand pictures count alike. The paper

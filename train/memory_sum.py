@@ -17,7 +17,7 @@ from leaflake import UsageError
 from shards.memory import available_bytes
 from shards.select import Selection
 from train.classifier import Classifier
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.twins import TwinNetwork
 
 DRM = Path("/sys/class/drm")

@@ -16,7 +16,7 @@ from train.checkpoint import save_last
 from train.data import Data
 from train.distributed import Team
 from train.lesson import Row
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.run_folder import append_row, save_weights
 
 

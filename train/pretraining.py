@@ -12,7 +12,7 @@ import torch
 from shards.loader import Batch, Loader
 from train.distributed import Team
 from train.lesson import AfterEpoch, Lesson, Row, nothing_after
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.training import Answer
 from train.twins import TwinNetwork, found_twins, twins_loss
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FunctionType
 
 from leaflake import UsageError
-from train.recipes import RECIPES, Recipe
+from train.recipe import Recipe
+from train.recipes import RECIPES
 
 MODULE = "leaflake_recipe"
 """Name under which the file is run, so that its own functions are told from imported ones."""
@@ -54,9 +55,9 @@ def recipe_text(recipe: Recipe, base: str, note: str) -> str:
     about = textwrap.indent(textwrap.fill(note, 92), "    ")
     origin = RECIPES[base].__name__
     return (
-        f'"""Settings that leaflake tune found; see train/recipes.py."""\n\n'
+        f'"""Settings that leaflake tune found; see train/recipe.py."""\n\n'
         "from dataclasses import replace\n\n"
-        f"from train.recipes import Recipe, {origin}\n\n\n"
+        f"from train.recipe import Recipe\nfrom train.recipes import {origin}\n\n\n"
         f"def {function}() -> Recipe:\n"
         f'    """The recipe `{base}`, tuned.\n\n{about}\n    """\n'
         f"    return replace(\n        {origin}(),\n"

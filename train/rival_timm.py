@@ -23,7 +23,7 @@ import timm.utils
 import torch
 
 from shards.bench_measure import cpu_seconds, family
-from train.recipes import Precision
+from train.recipe import Precision
 
 EPOCHS = 2
 

@@ -29,7 +29,7 @@ from train.classifier import Classifier
 from train.finder_file import TrainedFinder, read_finder
 from train.hardware import describe_hardware
 from train.leaf_preprocess import crop_first
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 FINDER = "finder"
 """Folder of a run's own copy of the leaf finder that it was trained with."""

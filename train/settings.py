@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from leaflake import UsageError
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 SETTABLE = {name: hint for name, hint in get_type_hints(Recipe).items() if name != "name"}
 """Setting -> its type."""

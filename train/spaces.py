@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypedDict, TypeVar
 
-from train.recipes import LossKind
+from train.recipe import LossKind
 
 T = TypeVar("T")
 

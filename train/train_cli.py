@@ -15,7 +15,7 @@ from catalog.storage import as_place
 from leaflake import UsageError
 
 if TYPE_CHECKING:
-    from train.recipes import Recipe, Split
+    from train.recipe import Recipe, Split
 
 EXAMPLE = """example:
   leaflake train cpu --lake lake/ --out runs/

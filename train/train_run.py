@@ -36,7 +36,7 @@ from train.loop import fit
 from train.memory_sum import check_needs, find_room, sum_needs
 from train.output import Output, describe_figures, describe_start
 from train.pretraining import Pretraining
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.run_folder import Run, code_commit, finish_run, read_begun, start_run
 from train.selftest import check_arithmetic
 from train.settings import refuse_contradictions

@@ -21,7 +21,7 @@ from train.hierarchy import LogProbs
 from train.judge import Tally
 from train.lesson import AfterEpoch, Lesson, Row, nothing_after
 from train.losses import Loss, distillation_loss
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.teacher import Teacher
 from train.twins import twins_loss
 

@@ -25,8 +25,8 @@ from optuna.trial import TrialState
 
 from catalog.storage import Place, resolved
 from leaflake import UsageError
+from train.recipe import Recipe
 from train.recipe_file import recipe_text
-from train.recipes import Recipe
 from train.run_folder import read_run
 from train.spaces import Choices, Floats
 from train.train_run import train_run

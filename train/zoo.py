@@ -20,7 +20,8 @@ from train.backbones import load_backbone
 from train.compare_cli import run_compare
 from train.evaluate import evaluate
 from train.plain_cnn import PLAIN_CNN
-from train.recipes import LITE0, SWIN_TINY, Recipe, cpu
+from train.recipe import LITE0, SWIN_TINY, Recipe
+from train.recipes import cpu
 from train.run_folder import find_finished
 from train.train_cli import minutes
 from train.train_run import train_run

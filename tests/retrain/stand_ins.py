@@ -22,7 +22,8 @@ from export.bundle_files import describe_files
 from export.manifest import Manifest, write_manifest
 from retrain import challenger, rounds
 from retrain.verdict import Costs
-from train.recipes import Recipe, cpu
+from train.recipe import Recipe
+from train.recipes import cpu
 from train.run_folder import read_run, start_run
 
 Colours = Mapping[tuple[str, str], tuple[int, int, int]]

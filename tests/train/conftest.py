@@ -15,7 +15,7 @@ import torch
 
 from catalog.lake import create_lake
 from shards.format import ShardWriter
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 CODE = Path(__file__).parents[2]
 

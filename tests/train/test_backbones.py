@@ -7,7 +7,7 @@ import torch
 from leaflake import UsageError
 from train.backbones import load_backbone
 from train.plain_cnn import PLAIN_CNN
-from train.recipes import LITE0
+from train.recipe import LITE0
 
 SMALL = "mobilenetv3_small_050"
 """Widens its features before the classifier, as VGG does."""

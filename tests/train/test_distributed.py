@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 import train.fine_tune
 from train.distributed import Team
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.train_run import train_run
 recipe = Recipe(**json.loads(sys.argv[1]))
 steps = []

@@ -14,7 +14,8 @@ from train.folds import fold_of, judge_in_folds, load_untrained, predict_folds
 from train.judged import Pictures
 from train.predict import extract_features
 from train.predictions_table import predictions_of, write_predictions
-from train.recipes import LITE0, cpu
+from train.recipe import LITE0
+from train.recipes import cpu
 from train.run_folder import Run
 
 CLASSES = {

@@ -103,7 +103,7 @@ def test_the_study_trains_each_cell_once_and_what_it_needs(
     monkeypatch.setattr(label_efficiency, "barlow_twins", lambda: alone)
     command = [
         *("--lake", str(lake), "--out", str(tmp_path), "--minutes", "0.004", "--size", "32"),
-        *("--shares", "25"),
+        *("--shares", "25", "--pretrain-minutes", "0.006"),
     ]
     assert label_efficiency.main([*command, "--ways", "distilled,joint"]) == 0
     names = ["labels-none", "labels-25-pretrained", "labels-25-distilled", "labels-25-joint"]
@@ -114,8 +114,10 @@ def test_the_study_trains_each_cell_once_and_what_it_needs(
     assert distilled.teacher.startswith(str(tmp_path / "labels-25-pretrained-"))
     assert (joint.unlabelled, joint.max_repeat, joint.twins) == ("true", 4, 0.5)
     assert {one.labels for one in made[1:]} == {label_share_where(0.25, 0)}
-    assert label_efficiency.main(command) == 0  # all four ways
-    assert [recipe.name for recipe in made] == [*names, "labels-25-supervised"]
+    assert label_efficiency.main(command) == 0  # all ways
+    assert [recipe.name for recipe in made] == [*names, "labels-25-supervised", "labels-25-longer"]
+    supervised, longer = made[4:]
+    assert longer == replace(supervised, name="labels-25-longer", minutes=0.01)
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1] == str(tmp_path / "label-efficiency.png")
     cells = json.loads((tmp_path / "label-efficiency.json").read_text())
@@ -141,7 +143,7 @@ def test_the_table_marks_the_best_way_of_each_share():
     [
         (["--shares", "5,0"], "'5,0' are not whole per cents from 1 to 100"),
         (["--shares", "x"], "'x' are not whole per cents from 1 to 100"),
-        (["--ways", "joint,magic"], "'magic' is not one of supervised, pretrained, joint"),
+        (["--ways", "joint,magic"], "'magic' is not one of supervised, longer, pretrained"),
     ],
 )
 def test_other_shares_and_ways_are_refused(given, why, capsys):

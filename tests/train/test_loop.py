@@ -16,7 +16,8 @@ from train.classifier import Classifier
 from train.clock import Clock
 from train.fine_tune import FineTune
 from train.loop import Training
-from train.recipes import Recipe, cpu
+from train.recipe import Recipe
+from train.recipes import cpu
 from train.teacher import Teacher
 
 TREE = LabelTree.from_pairs([("apple", "healthy"), ("apple", "rust")])
@@ -160,7 +161,7 @@ def test_crops_that_grow_are_asked_of_the_loader_epoch_by_epoch(loader, monkeypa
     monkeypatch.setattr(
         loader, "epoch", lambda number, size=None: asked.append(size) or epoch(number, size)
     )
-    monkeypatch.setattr("train.recipes.SIZE_STEP", 2)
+    monkeypatch.setattr("train.recipe.SIZE_STEP", 2)
     recipe = small(max_epochs=3, minutes=None, train_size=8, first_size=4)
     FineTune(Record().training(recipe, loader)).run()
     assert [size for size in asked if size is not None] == [4, 6, 8]

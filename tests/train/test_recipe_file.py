@@ -19,11 +19,12 @@ def test_a_recipe_written_as_a_function_is_read_back_as_it_was(base, tmp_path):
 def test_the_text_names_what_was_changed_and_nothing_else():
     found = replace(cpu(), learning_rate=0.001)
     assert recipe_text(found, "cpu", "Trial 3 of 4.") == (
-        '"""Settings that leaflake tune found; see train/recipes.py."""\n'
+        '"""Settings that leaflake tune found; see train/recipe.py."""\n'
         "\n"
         "from dataclasses import replace\n"
         "\n"
-        "from train.recipes import Recipe, cpu\n"
+        "from train.recipe import Recipe\n"
+        "from train.recipes import cpu\n"
         "\n"
         "\n"
         "def cpu_tuned() -> Recipe:\n"

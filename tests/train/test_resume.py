@@ -21,7 +21,7 @@ from train.train_run import resume_run, train_run
 TRAIN = """
 import json, sys
 from pathlib import Path
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.train_run import train_run
 train_run(Recipe(**json.loads(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))
 """

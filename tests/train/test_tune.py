@@ -9,8 +9,9 @@ import pytest
 
 from catalog.lake import open_lake
 from leaflake import UsageError
+from train.recipe import Recipe
 from train.recipe_file import read_recipe
-from train.recipes import RECIPES, Recipe
+from train.recipes import RECIPES
 from train.spaces import SPACES, Choices, Floats
 from train.tune_cli import TUNABLE
 
