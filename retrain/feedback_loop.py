@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Go round once, and say whether it works."""
     parser = argparse.ArgumentParser(prog="just feedback-loop", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("feedback-loop"), help="a new folder")
-    parser.add_argument("--epochs", type=int, default=8, help="of each of the two trainings")
+    parser.add_argument("--epochs", type=int, default=20, help="of each of the two trainings")
     parser.add_argument("--pictures", type=int, default=KEPT + SENT, help="drawn of each class")
     args = parser.parse_args(arguments)
     if args.out.exists() or args.pictures < KEPT + SENT:

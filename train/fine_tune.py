@@ -72,7 +72,7 @@ class FineTune:
         """Until the epochs are done or the minutes are over.
 
         After each epoch the averaged weights are judged on val, and the best are kept. If there was
-        no time for a single step, those after the heads' stage are, as epoch 0.
+        no time for a single step, the first weights are, as epoch 0.
         Raises Stopped after a Ctrl-C or SIGTERM.
         """
         training = self.training
@@ -88,10 +88,8 @@ class FineTune:
                 self.save()
             while progress < 1:
                 progress = self.run_epoch(progress, stop, bar)
-        if self.clock.step == 0:
-            average = self.average.module  # still what it is an average of
-            found = training.judge(average)
-            self.best.offer(average, {"epoch": 0, **found}, training.keep)
+        if not self.best.state:
+            self.offer(0, training.judge(self.average.module))
         training.model.load_state_dict(self.best.state)
         return self.best.figures
 
@@ -179,14 +177,20 @@ class FineTune:
 
     def judge_epoch(self, epoch: int) -> dict[str, float | int]:
         """Say how good the averaged weights are on val, and keep them if they are the best."""
-        training, average = self.training, self.average.module
-        found = training.judge(average)
+        training = self.training
+        found = training.judge(self.average.module)
         row: Row = {"stage": "fine-tune", "epoch": epoch + 1, "steps": self.clock.step}
         row |= {"loss": self.epoch.loss, "accuracy": self.epoch.accuracy}
         training.log({**row, **training.train.stats().row(), **found})
-        self.best.offer(average, {"epoch": epoch + 1, **found}, training.keep)
+        self.offer(epoch + 1, found)
         self.epoch = Running()
         return found
+
+    def offer(self, epoch: int, found: dict[str, float | int]) -> None:
+        """Keep the averaged weights if they are the best, having the val figures `found` after so
+        many epochs. After none they are the first ones: a run should not end worse than it began,
+        which a few minutes of a whole network's training do to heads on good features."""
+        self.best.offer(self.average.module, {"epoch": epoch, **found}, self.training.keep)
 
     def line(self, epoch: int, progress: float) -> Row:
         """What the last interval was like."""

@@ -18,8 +18,8 @@ MAX_PICTURES = 100_000
 """From more than this the steps would see only a part, so no features are made of the rest."""
 
 
-def fit_heads(training: Training) -> None:
-    """Train the heads alone, on features that are computed once.
+def fit_heads(training: Training) -> dict[str, float | int]:
+    """Train the heads alone, on features that are computed once. Returns their val figures.
 
     Of several processes each computes its part of the features, and then all do the same.
     """
@@ -36,7 +36,9 @@ def fit_heads(training: Training) -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    training.log({"stage": "heads", "loss": loss.item(), **training.judge(training.model)})
+    found = training.judge(training.model)
+    training.log({"stage": "heads", "loss": loss.item(), **found})
+    return found
 
 
 def extract_features(training: Training) -> tuple[torch.Tensor, torch.Tensor]:

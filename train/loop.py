@@ -1,7 +1,7 @@
 """Training: loaders and a fresh classifier in, trained weights and their val figures out.
 
-First the heads on frozen features; then the whole network until the recipe's epochs are done or its
-minutes are over.
+First the heads on frozen features, which is what the others have to be better than; then the whole
+network until the recipe's epochs are done or its minutes are over.
 """
 
 from __future__ import annotations
@@ -37,13 +37,17 @@ def fit(
         training.save(saved)
     training.precision = getattr(torch, saved["precision"])
     training.model.load_state_dict(saved["model"])
-    if isinstance(training, Training) and "fine_tune" not in saved and training.recipe.heads_first:
-        fit_heads(training)
-    tuning = FineTune(training)
     if "fine_tune" in saved:
+        tuning = FineTune(training)
         tuning.load_state_dict(saved["fine_tune"])
-    else:
-        training.save({**begun(training), "fine_tune": tuning.state_dict()})
+        return tuning.run()
+    found = None
+    if isinstance(training, Training) and training.recipe.heads_first:
+        found = fit_heads(training)
+    tuning = FineTune(training)
+    if found is not None:
+        tuning.offer(0, found)
+    training.save({**begun(training), "fine_tune": tuning.state_dict()})
     return tuning.run()
 
 

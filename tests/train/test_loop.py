@@ -86,6 +86,18 @@ def test_without_time_for_a_step_the_weights_after_the_heads_are_judged_and_kept
     assert equal(training.model.state_dict(), before)
 
 
+def test_the_first_weights_stay_the_best_where_no_epoch_is_as_good(loader):
+    record = Record()
+    training = record.training(small(max_epochs=2, minutes=None), loader)
+    before = {key: value.clone() for key, value in training.model.state_dict().items()}
+    tuning = FineTune(training)
+    tuning.offer(0, {"joint_top1": 1.5})
+    assert tuning.run() == {"epoch": 0, "joint_top1": 1.5}
+    assert [row["epoch"] for row in record.rows] == [1, 2]
+    assert len(record.kept) == 1
+    assert equal(training.model.state_dict(), before)
+
+
 def test_time_that_ends_between_epochs_adds_no_row(loader, monkeypatch):
     # Asked before the run, after each of two steps, and when val is judged.
     answers = iter([0.1, 0.2, 0.5, 1.0])
