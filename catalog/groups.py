@@ -52,6 +52,9 @@ class Contents:
     num_pictures: np.ndarray
     """int64 (N,): samples of these bytes."""
 
+    is_sent: np.ndarray
+    """bool (N,): all of these are of people who corrected an answer."""
+
 
 @dataclass(frozen=True)
 class Links:

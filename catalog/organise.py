@@ -79,7 +79,8 @@ def _make_contents(connection: duckdb.DuckDBPyConnection) -> None:
         # Of copies on two sides, train has it: catalog/source_splits.py.
         f"coalesce(min(CASE source_split {places} END), 0)::TINYINT AS source_split, "
         "min(hash(source)) AS first_source, max(hash(source)) AS last_source, "
-        "bool_or(status = 'withdrawn') AND max(split) IS NULL AS is_withdrawn "
+        "bool_or(status = 'withdrawn') AND max(split) IS NULL AS is_withdrawn, "
+        "bool_and(source_path IN (SELECT source_path FROM feedback)) AS is_sent "
         "FROM present GROUP BY sha256)"
     )
 
@@ -91,7 +92,8 @@ def _load_contents(
     split by source that each has already, int8 (N,)."""
     table = connection.execute(
         "SELECT coalesce(class_index, -1)::INTEGER AS class_index, split, source_split, "
-        "num_pictures, is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn "
+        "num_pictures, is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn, "
+        "coalesce(is_sent, false) AS is_sent "
         "FROM contents LEFT JOIN "
         "(SELECT label, row_number() OVER (ORDER BY label) - 1 AS class_index "
         "FROM (SELECT DISTINCT label FROM contents WHERE label IS NOT NULL)) USING (label) "
@@ -106,6 +108,7 @@ def _load_contents(
         split=split,
         is_free=has_label & ~column["is_withdrawn"] & (split == 0),
         num_pictures=column["num_pictures"],
+        is_sent=column["is_sent"],
     )
     return contents, column["is_withdrawn"].copy(), conflict, column["source_split"]
 

@@ -133,6 +133,7 @@ def judge(count: int, links: Links, proxy: Proxy) -> Result:
         split=np.zeros(count, dtype=np.int8),
         is_free=np.ones(count, dtype=bool),
         num_pictures=np.ones(count, dtype=np.int64),
+        is_sent=np.zeros(count, dtype=bool),
     )
     group = find_groups(contents, links).group
     sizes = np.unique(group, return_counts=True)[1]

@@ -29,7 +29,8 @@ def contents(classes: list[int], splits: list[int] | None = None) -> Contents:
     class_index = np.array(classes, dtype=np.int32)
     split = np.array(splits or [0] * len(classes), dtype=np.int8)
     is_free = (class_index >= 0) & (split == 0)
-    return Contents(class_index, split, is_free, np.ones(len(classes), dtype=np.int64))
+    sent = np.zeros(len(classes), dtype=bool)
+    return Contents(class_index, split, is_free, np.ones(len(classes), dtype=np.int64), sent)
 
 
 def links(*rows: Link) -> Links:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.groups import SPLITS, Contents
-from catalog.splits import SHARES, assign_splits
+from catalog.splits import SENT_SHARES, SHARES, assign_splits
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class One:
     pictures: int = 1
     is_tied: bool = False
     is_free: bool = True
+    is_sent: bool = False
 
 
 def splits(ones: list[One]) -> list[str | None]:
@@ -36,6 +37,7 @@ def splits(ones: list[One]) -> list[str | None]:
         split,
         np.array([one.is_free for one in ones], bool) & (label >= 0) & (split == 0),
         np.array([one.pictures for one in ones], np.int64),
+        np.array([one.is_sent for one in ones], bool),
     )
     names = [one.unit for one in ones]
     unit = [place if name is None else names.index(name) for place, name in enumerate(names)]
@@ -77,6 +79,24 @@ def test_new_units_fill_what_lacks_most() -> None:
     assert counts == {"val": 10, "test": 15}
 
 
+def test_what_people_sent_has_shares_of_its_own_whatever_its_class_has_already() -> None:
+    assert SENT_SHARES == {"train": 0.60, "val": 0.10, "test": 0.30}
+    there = [One(split=split) for split in ["train"] * 75 + ["val"] * 10 + ["test"] * 15]
+    sent = [One(is_sent=True)] * 50
+    assert Counter(splits(there + sent)[100:]) == {"train": 30, "val": 5, "test": 15}
+    assert Counter(splits(sent)) == {"train": 30, "val": 5, "test": 15}
+
+
+def test_what_is_not_sent_is_counted_without_what_is() -> None:
+    sent = [One(is_sent=True, split="test")] * 100
+    assert Counter(splits(sent + [One()] * 40)[100:]) == {"train": 30, "val": 4, "test": 6}
+
+
+def test_a_unit_of_which_a_part_was_sent_counts_as_the_lakes_own() -> None:
+    mixed = [One(unit=unit, is_sent=sent) for unit in range(40) for sent in (False, True)]
+    assert Counter(splits(mixed)) == {"train": 60, "val": 8, "test": 12}
+
+
 def test_new_pictures_follow_the_unit_that_they_join() -> None:
     many = [One(split="test")] * 50  # test has far too many
     assert splits([One(unit=1, split="test"), One(unit=1), *many])[:2] == ["test"] * 2
@@ -110,9 +130,10 @@ def test_a_class_that_shrank_keeps_its_splits() -> None:
     assert splits([One(split="val"), One()]) == ["val", None]
 
 
-@given(st.lists(st.integers(1, 5), min_size=3, max_size=30))
-def test_a_class_of_three_units_or_more_is_in_all_three_splits(sizes) -> None:
-    assert set(splits([One(pictures=size) for size in sizes])) == {"train", "val", "test"}
+@given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=3, max_size=30))
+def test_a_class_of_three_units_or_more_is_in_all_three_splits(rows) -> None:
+    ones = [One(pictures=size, is_sent=sent) for size, sent in rows]
+    assert set(splits(ones)) == {"train", "val", "test"}
 
 
 ROWS = st.lists(
@@ -123,6 +144,7 @@ ROWS = st.lists(
         pictures=st.integers(1, 4),
         is_tied=st.booleans(),
         is_free=st.booleans(),
+        is_sent=st.booleans(),
     ),
     max_size=60,
 )
