@@ -1,7 +1,7 @@
 """Which nodes of the INT8 graph stay in float32: those that are quicker so, and the fewest others
 with which it is good enough.
 
-In: the float32 graph, train pictures, a judge and bounds. Out: the INT8 file and what was tried.
+In: the float32 graph, train pictures, judges and bounds. Out: the INT8 file and what was tried.
 Eight bits for all but the first layers that are slower with them (int8_start.py) come first. If
 that loses more than the bounds allow, each node is measured alone (what its eight bits do to the
 answers), and the most harmful ones return to float32, as few as it takes.
@@ -68,6 +68,9 @@ BOUNDS = Drop(species=0.0025, both=0.005, changed=0.015, rejection=0.015)
 """Of val. Half of what test may lose, for test holds other pictures."""
 
 Judge = Callable[[Path], Drop]
+Critic = Callable[[Path], Sequence[str]]
+"""File -> what is wrong with it, a sentence each; asked about files that are within the bounds."""
+
 Start = Callable[[Calibrated, Path], tuple[str, ...]]
 """As quickest_start."""
 
@@ -104,8 +107,9 @@ def search_int8(
     judge: Judge,
     bounds: Drop = BOUNDS,
     start: Start = quickest_start,
+    critic: Critic = lambda path: (),
 ) -> Int8Search:
-    """Write an INT8 twin of `fp32` to `int8` that `judge` finds within `bounds`.
+    """Write an INT8 twin of `fp32` to `int8` that `judge` finds within `bounds`, and `critic` fine.
 
     `calibration` are train pictures uint8 (H, W, 3). `start` says which
     layers are quicker in float32; but for it the same input gives the same file. What was tried is
@@ -114,7 +118,7 @@ def search_int8(
     """
     with tempfile.TemporaryDirectory(prefix="leaflake-int8-") as folder:
         graph = calibrate(fp32, tqdm(calibration, desc="ranges", unit="picture"), Path(folder))
-        attempt = _Attempts(graph, Path(folder) / "tried.onnx", judge, bounds)
+        attempt = _Attempts(graph, Path(folder) / "tried.onnx", judge, bounds, critic)
         harm: dict[str, float] = {}
         kept = start(graph, Path(folder))
         if not attempt(kept):
@@ -131,19 +135,24 @@ def search_int8(
 class _Attempts:
     """Writes, judges and notes one choice after another."""
 
-    def __init__(self, graph: Calibrated, path: Path, judge: Judge, bounds: Drop) -> None:
-        self._graph, self._path, self._judge, self._bounds = graph, path, judge, bounds
+    def __init__(
+        self, graph: Calibrated, path: Path, judge: Judge, bounds: Drop, critic: Critic
+    ) -> None:
+        self._graph, self._path = graph, path
+        self._judge, self._bounds, self._critic = judge, bounds, critic
         self.tried: list[Tried] = []
 
     def __call__(self, kept: Sequence[str]) -> bool:
         self._graph.write(self._path, kept)
         drop = self._judge(self._path)
-        good = drop.within(self._bounds)
         self.tried.append(Tried(len(kept), drop))
-        verdict = "within bounds" if good else "beyond the bounds"
+        wrong = ["beyond the bounds"]
+        if drop.within(self._bounds):
+            wrong = list(self._critic(self._path))
+        verdict = "; ".join(wrong) or "within bounds"
         total = len(self._graph.layers)
         print(f"INT8 but for {len(kept)} of {total} nodes: {drop}: {verdict}", file=sys.stderr)
-        return good
+        return not wrong
 
 
 def fewest(good: Callable[[int], bool], most: int) -> int:

@@ -4,9 +4,9 @@
 
 Drawn leaves, of two classes only three pictures each, become a lake, and a first model goes into
 production. A server serves the link with an inbox, and answers somebody who asks all the time.
-Fifty pictures of the two classes are asked about and corrected over HTTP, from ten addresses;
-`leaflake retrain` takes them in. In the end the same server has to answer the same pictures
-rightly, without a restart and without one failed request.
+Pictures of the two classes are asked about, and fifty that are answered wrongly are corrected over
+HTTP, from ten addresses; `leaflake retrain` takes them in. In the end the same server has to answer
+the same pictures rightly, without a restart and without one failed request.
 """
 
 from __future__ import annotations
@@ -38,8 +38,14 @@ RARE = {
 KEPT = 3
 """Pictures of each: a class needs so many to be in every split."""
 
+OTHERS = 28
+"""Pictures of every other class."""
+
+ASKED = 48
+"""Pictures of each that are asked about."""
+
 SENT = 25
-"""Of each."""
+"""Of each, wrongly answered ones that are corrected."""
 
 ADDRESSES = 10
 """Of documentation (RFC 5737), in X-Forwarded-For, which the server believes of this machine."""
@@ -69,19 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="just feedback-loop", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("feedback-loop"), help="a new folder")
     parser.add_argument("--epochs", type=int, default=20, help="of each of the two trainings")
-    parser.add_argument("--pictures", type=int, default=KEPT + SENT, help="drawn of each class")
     args = parser.parse_args(arguments)
-    if args.out.exists() or args.pictures < KEPT + SENT:
-        parser.error(f"{args.out} must not exist, and --pictures be {KEPT + SENT} or more")
-    return asyncio.run(go_round(args.out, args.epochs, args.pictures))
+    if args.out.exists():
+        parser.error(f"{args.out} must not exist")
+    return asyncio.run(go_round(args.out, args.epochs))
 
 
-async def go_round(out: Path, epochs: int, pictures: int) -> int:
+async def go_round(out: Path, epochs: int) -> int:
     """Lake, model, server, corrections, retraining, the same server again."""
     began = time.monotonic()
     lake, models = out / "lake", out / "models"
-    leaflake("draw", "--out", out / "pictures", "--pictures", pictures)
-    sent = hold_back(out / "pictures", out / "held-back")
+    leaflake("draw", "--out", out / "pictures", "--pictures", KEPT + ASKED)
+    asked = hold_back(out / "pictures", out / "held-back")
     leaflake("ingest", out / "pictures", "--lake", lake)
     # Epochs, as minutes would be fewer for the second, which shares the machine with the server.
     retrain = ("retrain", "--lake", lake, "--models", models, "--no-browser", "--epochs", epochs)
@@ -92,22 +97,25 @@ async def go_round(out: Path, epochs: int, pictures: int) -> int:
     load = Load()
     async with serving(models / "production", lake, out / "server.log") as url:
         asking = asyncio.create_task(keep_asking(url, sorted((out / "pictures").glob("*/*")), load))
-        before = await ask_all(url, sent)
+        before = await ask_all(url, asked)
+        print(f"{first}: {score(asked, before)}", flush=True)
+        sent = choose_wrong(asked, before)
         await correct_all(url, sent, before)
-        print(f"{len(sent)} corrections sent: {score(sent, before)}", flush=True)
+        print(f"{len(sent)} of the others corrected", flush=True)
         status = await asyncio.to_thread(leaflake, *retrain, check=False)
         promoted = read_fields(models / "production").name
         taken_s = await until_served(url, promoted)
         after = await ask_all(url, sent)
         asking.cancel()
     right, failed = count_right(sent, after), sum(load.statuses.values()) - load.statuses[200]
-    print(f"{first}: {score(sent, before)}\n{promoted}: {score(sent, after)}")
+    print(f"{promoted}: {score(sent, after)}")
     print(
         f"meanwhile {sum(load.statuses.values()):,} other requests, {failed} failed; answered by "
         f"{dict(load.models)}; the new model took over {taken_s:.1f} s after the link moved; "
         f"{(time.monotonic() - began) / 60:.1f} minutes in all"
     )
     works = status == 0 and promoted != first and not failed and right >= RIGHT * len(sent)
+    works &= len(sent) == SENT * len(RARE)
     print("it works" if works else f"it does NOT work (leaflake retrain ended with {status})")
     return 0 if works else 1
 
@@ -122,16 +130,28 @@ def leaflake(*command: object, check: bool = True) -> int:
 
 
 def hold_back(pictures: Path, aside: Path) -> dict[Path, Label]:
-    """Move all but KEPT pictures of the rare classes aside; SENT of each with what they show."""
+    """Move all but KEPT pictures of the rare classes aside, and all but OTHERS of the rest; gives
+    those of the rare ones with what they show."""
     aside.mkdir()
-    sent: dict[Path, Label] = {}
-    for folder, label in RARE.items():
-        for number, path in enumerate(sorted((pictures / folder).iterdir())[KEPT:]):
-            moved = aside / f"{label[0]}-{label[1]}-{path.name}"
+    asked: dict[Path, Label] = {}
+    for folder in sorted(pictures.iterdir()):
+        label = RARE.get(folder.name)
+        for path in sorted(folder.iterdir())[KEPT if label else OTHERS :]:
+            moved = aside / f"{folder.name}-{path.name}"
             path.rename(moved)
-            if number < SENT:
-                sent[moved] = label
-    return sent
+            if label:
+                asked[moved] = label
+    return asked
+
+
+def choose_wrong(asked: dict[Path, Label], said: dict[Path, dict[str, Any]]) -> dict[Path, Label]:
+    """Of each class SENT pictures that were answered wrongly, or all if there are fewer."""
+    wrong = {path: label for path, label in asked.items() if not is_right(said[path], label)}
+    return {
+        path: label
+        for one in RARE.values()
+        for path, label in [item for item in wrong.items() if item[1] == one][:SENT]
+    }
 
 
 @asynccontextmanager
@@ -210,13 +230,15 @@ async def until_served(url: str, name: str) -> float:
     return time.monotonic() - began
 
 
+def is_right(said: dict[str, Any], label: Label) -> bool:
+    """Whether the answer is the very species and condition."""
+    node = said["answer"]
+    return (node["species_id"], node["condition_id"]) == label
+
+
 def count_right(sent: dict[Path, Label], said: dict[Path, dict[str, Any]]) -> int:
-    """How many are answered with the very species and condition."""
-    nodes = {path: said[path]["answer"] for path in sent}
-    return sum(
-        (nodes[path]["species_id"], nodes[path]["condition_id"]) == label
-        for path, label in sent.items()
-    )
+    """How many are answered rightly."""
+    return sum(is_right(said[path], label) for path, label in sent.items())
 
 
 def score(sent: dict[Path, Label], said: dict[Path, dict[str, Any]]) -> str:

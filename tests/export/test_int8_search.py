@@ -57,6 +57,32 @@ def test_the_most_harmful_node_returns_to_float_and_no_other(fp32, pictures, tmp
     assert in_8_bits(int8) == ["fine"]
 
 
+def test_a_file_within_the_bounds_is_not_taken_while_something_is_wrong_with_it(
+    fp32, pictures, tmp_path, capsys
+):
+    asked = []
+
+    def critic(path: Path) -> list[str]:
+        asked.append(in_8_bits(path))
+        return ["a golden picture is another"] if "spoilt" in asked[-1] else []
+
+    int8 = tmp_path / "int8.onnx"
+    found = search_int8(fp32, int8, pictures, lambda path: NOTHING, start=none, critic=critic)
+    assert asked == [["fine", "spoilt"], ["fine"]]
+    assert (found.kept_float, found.tried) == (("spoilt",), (Tried(0, NOTHING), Tried(1, NOTHING)))
+    assert in_8_bits(int8) == ["fine"]
+    assert "0.00 % other rejections: a golden picture is another\n" in capsys.readouterr().err
+
+
+def test_nothing_else_is_asked_about_a_file_beyond_the_bounds(fp32, pictures, tmp_path):
+    def critic(path: Path) -> list[str]:
+        assert "spoilt" not in in_8_bits(path)
+        return []
+
+    found = search_int8(fp32, tmp_path / "int8.onnx", pictures, judge, start=none, critic=critic)
+    assert found.kept_float == ("spoilt",)
+
+
 def test_layers_that_are_quicker_in_float_stay_so_and_come_before_the_harmful(
     fp32, pictures, tmp_path
 ):
