@@ -119,14 +119,20 @@ def kill_in_training(command: Sequence[object], runs: Path) -> int:
     process = subprocess.Popen(words, start_new_session=True)
     end = time.monotonic() + KILL_S
     while process.poll() is None and time.monotonic() < end:
-        new = [path / "metrics.jsonl" for path in set(runs.iterdir()) - before]
-        lines = [len(path.read_bytes().splitlines()) for path in new if path.is_file()]
-        if sum(lines):
+        if epochs := sum(map(count_epochs, set(runs.iterdir()) - before)):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return sum(lines)
+            return epochs
         time.sleep(0.2)
     raise TimeoutError(f"no epoch was over in {KILL_S:.0f} s, or the round had ended")
+
+
+def count_epochs(run: Path) -> int:
+    """Epochs of fine-tuning that a run has behind it."""
+    path = run / "metrics.jsonl"
+    rows = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    whole = [json.loads(row) for row in rows if row.endswith(b"\n")]
+    return sum(row["stage"] == "fine-tune" for row in whole)
 
 
 def newest_round(models: Path) -> str:
