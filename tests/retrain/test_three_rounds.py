@@ -37,13 +37,16 @@ def test_the_newest_round_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_a_training_is_killed_with_its_first_epoch_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command is a process that writes a row, and would then write that it was left alone."""
+    """The command is a process that writes rows, and would then write that it was left alone."""
     runs = tmp_path / "runs"
     (runs / "old").mkdir(parents=True)
-    (runs / "old" / "metrics.jsonl").write_text("{}\n{}\n")
+    (runs / "old" / "metrics.jsonl").write_text('{"stage": "fine-tune"}\n' * 2)
+    rows = '{"stage": "heads"}\n{"stage": "steps"}\n', '{"stage": "fine-tune"}\n{"sta'
     code = (
         "import pathlib, sys, time; run = pathlib.Path(sys.argv[3]); run.mkdir();"
-        "(run / 'metrics.jsonl').write_text('{}\\n'); time.sleep(60); (run / 'whole').touch()"
+        f"(run / 'metrics.jsonl').write_text({rows[0]!r}); time.sleep(0.5);"
+        f"(run / 'metrics.jsonl').write_text({''.join(rows)!r}); time.sleep(60);"
+        "(run / 'whole').touch()"
     )
     script = tmp_path / "training.py"
     script.write_text(code)
