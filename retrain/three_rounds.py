@@ -33,6 +33,10 @@ KILL_S = 1800.0
 
 MODULE = "leaflake"
 
+SMALLER = ("--set", "train_size=160", "--set", "eval_size=192")
+"""Pictures of all three trainings, which so take a third of the time. What has to win needs epochs
+enough to settle: eight bits spoil weights that still move."""
+
 LOSER = ("--epochs", "1", "--seed", "1", "--anyway")
 
 
@@ -60,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--later", nargs="+", default=[LATER], metavar="DATASET")
     parser.add_argument("--out", type=Path, default=Path("retrain-rounds"), help="a new folder")
     parser.add_argument("--first-epochs", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=4, help="of the challenger that wins")
+    parser.add_argument("--epochs", type=int, default=10, help="of the challenger that wins")
     parser.add_argument("--not-plants", type=Path, help="photographs of anything but plants")
     args = parser.parse_args(arguments)
     if args.out.exists() or not all((args.src / name).is_dir() for name in args.later):
@@ -71,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def go_round(args: argparse.Namespace) -> int:
     """Lake, first model, a killed round that goes on, a round that is lost."""
     lake, models, pictures = (args.out / name for name in ("lake", "models", "pictures"))
-    rest = ("--no-browser", *(("--not-plants", args.not_plants) if args.not_plants else ()))
+    rest = (*SMALLER, "--no-browser")
+    if args.not_plants:
+        rest += ("--not-plants", str(args.not_plants))
     retrain = ("retrain", "--lake", lake, "--models", models, *rest)
     shutil.copytree(args.src, pictures, ignore=shutil.ignore_patterns(*args.later))
     leaflake("ingest", pictures, "--lake", lake)
