@@ -75,10 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def go_round(args: argparse.Namespace) -> int:
     """Lake, first model, a killed round that goes on, a round that is lost."""
     lake, models, pictures = (args.out / name for name in ("lake", "models", "pictures"))
-    rest = (*SMALLER, "--no-browser")
-    if args.not_plants:
-        rest += ("--not-plants", str(args.not_plants))
-    retrain = ("retrain", "--lake", lake, "--models", models, *rest)
+    not_plants = ("--not-plants", args.not_plants) if args.not_plants else ()
+    retrain = ("retrain", "--lake", lake, "--models", models, *SMALLER, "--no-browser", *not_plants)
     shutil.copytree(args.src, pictures, ignore=shutil.ignore_patterns(*args.later))
     leaflake("ingest", pictures, "--lake", lake)
     leaflake(*retrain, "--epochs", args.first_epochs)
