@@ -65,9 +65,9 @@ class Drop:
 
 
 BOUNDS = Drop(species=0.0025, both=0.005, changed=0.0075, rejection=0.015)
-"""Of val. Half of what test may lose, for test holds other pictures. More species may change, as some
-change for the better; but two files that changed 0.9 and 1.1 % of val, and lost next to none there,
-lost 0.53 and 0.64 % of test."""
+"""Of val. Half of what test may lose, for test holds other pictures. More species may change, as
+some change for the better; but two files that changed 0.9 and 1.1 % of val, and lost next to none
+there, lost 0.53 and 0.64 % of test."""
 
 Judge = Callable[[Path], Drop]
 Critic = Callable[[Path], Sequence[str]]
