@@ -80,7 +80,9 @@ def _make_contents(connection: duckdb.DuckDBPyConnection) -> None:
         f"coalesce(min(CASE source_split {places} END), 0)::TINYINT AS source_split, "
         "min(hash(source)) AS first_source, max(hash(source)) AS last_source, "
         "bool_or(status = 'withdrawn') AND max(split) IS NULL AS is_withdrawn, "
-        "bool_and(source_path IN (SELECT source_path FROM feedback)) AS is_sent "
+        # Beside a NULL, which is a correction without a picture, IN is never false.
+        "bool_and(source_path IN (SELECT source_path FROM feedback WHERE source_path IS NOT NULL)) "
+        "AS is_sent "
         "FROM present GROUP BY sha256)"
     )
 
@@ -92,8 +94,7 @@ def _load_contents(
     split by source that each has already, int8 (N,)."""
     table = connection.execute(
         "SELECT coalesce(class_index, -1)::INTEGER AS class_index, split, source_split, "
-        "num_pictures, is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn, "
-        "coalesce(is_sent, false) AS is_sent "
+        "num_pictures, is_conflict, coalesce(is_withdrawn, false) AS is_withdrawn, is_sent "
         "FROM contents LEFT JOIN "
         "(SELECT label, row_number() OVER (ORDER BY label) - 1 AS class_index "
         "FROM (SELECT DISTINCT label FROM contents WHERE label IS NOT NULL)) USING (label) "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import duckdb
@@ -77,6 +78,36 @@ def test_groups_are_named_by_content(lake) -> None:
         ("Tomato 2", "ok", group("2")),
     ]
     assert unsplit(lake) == []
+
+
+def send(connection: duckdb.DuckDBPyConnection, names: str) -> None:
+    """A correction of each picture in the folder Sent, and one without a picture."""
+    paths = [*(f"/Sent/{name * 3}" for name in names), None]
+    connection.executemany(
+        "INSERT INTO feedback (feedback_id, source_path) VALUES (?, ?)",
+        [[f"id {number}", path] for number, path in enumerate(paths)],
+    )
+
+
+def split_sizes(lake: Lake) -> dict[str | None, int]:
+    return Counter(split for _, split, _, _ in rows(lake))
+
+
+def test_pictures_of_corrections_have_shares_of_their_own(lake) -> None:
+    with lake.commit("corrections") as connection:
+        send(connection, "0123456789")
+    add(lake, "0123456789", ("tomato", "healthy"), "Sent")
+    assert split_sizes(lake) == {"train": 6, "val": 1, "test": 3}
+
+
+def test_a_picture_that_the_lake_has_from_elsewhere_too_was_not_only_sent(lake) -> None:
+    with lake.commit("corrections and the same pictures") as connection:
+        send(connection, "0123456789")
+        for name in "0123456789":
+            for folder in ("Sent", "Tomato"):
+                insert(connection, name, ("tomato", "healthy"), folder, f"/{folder}/{name * 3}")
+        organise(connection)
+    assert split_sizes(lake) == {"train": 16, "val": 2, "test": 2}
 
 
 def test_small_class_and_missing_label_are_in_no_split_and_listed(lake) -> None:
