@@ -41,6 +41,9 @@ MAX_TRAIN = 10_000
 MIN_EXAMPLES = 10
 """Fewer photographs of no plant than this cannot be judged by gates that saw the others."""
 
+MAX_SCORES = 200
+"""Scores of photographs that are kept: half a per cent is as fine as anybody asks."""
+
 GATE = "gate"
 
 
@@ -73,8 +76,9 @@ class FittedRejection:
     """For each of REJECTIONS `threshold`, from which on a picture is rejected, `method`,
     `val_rejected`, the share of val's plants that are, and of how many, `val_plants`. Where there
     were examples of no plant also `examples`, their number, `caught`, the share rejected by gates
-    that had not seen them, `precision` of that among as many plants, and `compared`: method -> what
-    export.reject_compare.compared says. Plain JSON."""
+    that had not seen them, `precision` of that among as many plants, `scores` of those gates, at
+    most MAX_SCORES of them spread evenly from the least to the greatest, and `compared`: method ->
+    what export.reject_compare.compared says. Plain JSON."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,8 @@ def _learn(
     caught = float((unseen >= threshold).mean())
     precision = precision_at_even_mix(record["val_rejected"], caught)
     found = {"examples": len(unseen), "caught": caught, "precision": precision}
+    shares = np.linspace(0, 1, min(len(unseen), MAX_SCORES))
+    found["scores"] = np.quantile(unseen, shares, method="nearest").tolist()
     return chosen, {**record, **found, "compared": table}
 
 

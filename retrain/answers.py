@@ -35,6 +35,9 @@ class Answers:
     said: tuple[str, ...]
     """For people: `tomato/late_blight`, the likeliest class."""
 
+    no_plant_score: np.ndarray
+    """float (N,); from the manifest's threshold on it is no plant."""
+
     @property
     def turned_away(self) -> np.ndarray:
         """bool (N,): answered as no plant, or as an unknown one."""
@@ -76,6 +79,7 @@ def judge(said: Said, manifest: Manifest, exam: Exam) -> Answers:
         np.exp(said.joint.max(axis=1).astype(np.float64)),
         Given(given.kind, given.probability, right),
         tuple(f"{one.species_id}/{condition.condition_id}" for one, condition in labels),
+        said.rejection[:, REJECTIONS.index("not_a_plant")],
     )
 
 

@@ -3,10 +3,11 @@
     python -m retrain.three_rounds SRC --later DATASET... --out DIR      (just retrain-rounds SRC)
 
 SRC is a folder of datasets. All but the later ones become a lake, and a first model goes into
-production, trained in short. Then the later datasets come in. A challenger's training is killed by
-SIGKILL: production must be as it was. The same command goes on, and the challenger, which begins
-with the first model's weights and knows the new pictures, must win. Last comes a challenger that
-hardly learnt: it must lose, and nothing may move.
+production. Then the later datasets come in. A challenger's training is killed by SIGKILL:
+production must be as it was. The same command goes on, and the challenger, which begins with the
+first model's weights and knows the new pictures, must win. Last comes a challenger that hardly
+learnt: it must lose, and nothing may move. Every second photograph of no plant goes into the lake,
+and the rejection rule learns from the others.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ MODULE = "leaflake"
 
 SMALLER = ("--set", "train_size=160", "--set", "eval_size=192")
 """Pictures of all three trainings, which so take a third of the time. What has to win needs epochs
-enough to settle: eight bits spoil weights that still move."""
+enough to settle, as eight bits spoil weights that still move."""
 
 LOSER = ("--epochs", "1", "--seed", "1", "--anyway")
 
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("src", type=Path, metavar="SRC")
     parser.add_argument("--later", nargs="+", default=[LATER], metavar="DATASET")
     parser.add_argument("--out", type=Path, default=Path("retrain-rounds"), help="a new folder")
-    parser.add_argument("--first-epochs", type=int, default=1)
+    parser.add_argument("--first-epochs", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=10, help="of the challenger that wins")
     parser.add_argument("--not-plants", type=Path, help="photographs of anything but plants")
     args = parser.parse_args(arguments)
@@ -75,9 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def go_round(args: argparse.Namespace) -> int:
     """Lake, first model, a killed round that goes on, a round that is lost."""
     lake, models, pictures = (args.out / name for name in ("lake", "models", "pictures"))
-    not_plants = ("--not-plants", args.not_plants) if args.not_plants else ()
+    not_plants = ("--not-plants", args.out / "not_plants") if args.not_plants else ()
     retrain = ("retrain", "--lake", lake, "--models", models, *SMALLER, "--no-browser", *not_plants)
     shutil.copytree(args.src, pictures, ignore=shutil.ignore_patterns(*args.later))
+    if args.not_plants:
+        share_out(args.not_plants, pictures / "others" / "not_plants", args.out / "not_plants")
     leaflake("ingest", pictures, "--lake", lake)
     leaflake(*retrain, "--epochs", args.first_epochs)
     first = Production.read(models)
@@ -102,6 +105,14 @@ def go_round(args: argparse.Namespace) -> int:
     for words, as_it_must in ends.items():
         print(f"{'yes' if as_it_must else 'NO '}  {words}")
     return 0 if all(ends.values()) else 1
+
+
+def share_out(photographs: Path, *folders: Path) -> None:
+    """Copy one after another into the folders in turn."""
+    for folder in folders:
+        folder.mkdir(parents=True)
+    for number, path in enumerate(sorted(photographs.iterdir())):
+        shutil.copy2(path, folders[number % len(folders)])
 
 
 def leaflake(*command: object) -> int:

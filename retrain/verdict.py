@@ -15,6 +15,7 @@ import numpy as np
 
 from export.manifest import Manifest
 from retrain.answers import Answers
+from retrain.caught import Caught, caught_at, cost_of
 from retrain.exam import ALL, NEWEST, PARTS, TEST, Exam
 from retrain.paired import Paired, compare
 from train.calibration import reliability
@@ -154,12 +155,25 @@ def _of_rejection(exam: Exam, champion: Candidate, challenger: Candidate) -> Ite
     if not plants.all():
         found = (old.given.names & old.given.is_right, new.given.names & new.given.is_right)
         yield _paired("pictures of no plant, answered so", *found, ~plants, exam)
-    caught = [one.manifest.rejection["not_a_plant"].get("caught") for one in (champion, challenger)]
-    if None not in caught:
-        before, after = caught
-        worse = f"{100 * (before - after):.1f} points fewer" if before - after > LESS_CAUGHT else ""
-        name = "photographs of no plant, caught by a rule that had not seen them"
-        yield Check(name, _share(before), _share(after), worse)
+    if plants.any():
+        yield from _of_photographs(exam, champion, challenger)
+
+
+def _of_photographs(exam: Exam, champion: Candidate, challenger: Candidate) -> Iterator[Check]:
+    made = ["scores" in one.manifest.rejection["not_a_plant"] for one in (champion, challenger)]
+    if not made[0]:
+        return
+    cost = cost_of(exam, champion.answers, champion.manifest)
+    name = f"photographs of no plant, caught where {_share(cost)} of the plants are turned away"
+    before = caught_at(cost, exam, champion.answers, champion.manifest)
+    if not made[1]:
+        yield Check(name, _caught(before), "-", "it was made without photographs of no plant")
+        return
+    after = caught_at(cost, exam, challenger.answers, challenger.manifest)
+    lost = before.at_cost - after.at_cost
+    is_worse = lost > max(LESS_CAUGHT, LEAST / after.examples)
+    worse = f"{100 * lost:.1f} points fewer" if is_worse else ""
+    yield Check(name, _caught(before), _caught(after), worse)
 
 
 def _of_calibration(exam: Exam, old: Answers, new: Answers) -> Check:
@@ -222,6 +236,10 @@ def _paired(
     elif pair.is_worse and not only_share:
         worse = f"{lost} of {pair.pictures:,} pictures lost, beyond chance"
     return Check(name, _share(pair.champion), _share(pair.challenger), worse)
+
+
+def _caught(found: Caught) -> str:
+    return f"{_share(found.at_cost)} ({_share(found.as_it_is)} at its own threshold)"
 
 
 def _share(value: float) -> str:

@@ -35,6 +35,8 @@ def test_with_examples_all_methods_are_compared_and_the_best_catches_what_it_nev
     figures = {name: record[name] for name in ("examples", "caught", "precision", "val_plants")}
     assert figures == {"examples": 20, "caught": 1.0, "precision": 1.0, "val_plants": 30}
     assert record["compared"][record["method"]]["auroc"] == 1.0
+    assert record["scores"] == sorted(record["scores"])
+    assert len(record["scores"]) == 20 and record["scores"][0] >= record["threshold"]
     blue, green = picture(NO_PLANT, 7777 * 10), picture(0, 8888)
     assert [row[0] for row in rejected(fitted, [blue, green])] == [True, False]
 

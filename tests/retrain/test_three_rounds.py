@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrain import three_rounds
-from retrain.three_rounds import kill_in_training, main, newest_round
+from retrain.three_rounds import kill_in_training, main, newest_round, share_out
 
 
 @pytest.mark.parametrize(("src", "out"), [("nothing", "new"), (".", "here")])
@@ -23,6 +23,16 @@ def test_a_missing_dataset_and_a_folder_that_is_there_are_refused(
     assert ended.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(f"{tmp_path / out} must not exist, and {tmp_path / src} have plantdoc_800")
+
+
+def test_photographs_are_dealt_out_in_turn(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    for name in "abcde":
+        (tmp_path / "all" / name).write_text(name)
+    share_out(tmp_path / "all", tmp_path / "lake" / "one", tmp_path / "other")
+    found = {path.name: path.read_text() for path in sorted((tmp_path / "lake/one").iterdir())}
+    assert found == {"a": "a", "c": "c", "e": "e"}
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["b", "d"]
 
 
 def test_the_newest_round_is_told_in_a_sentence(tmp_path: Path) -> None:

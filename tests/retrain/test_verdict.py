@@ -15,6 +15,9 @@ from retrain.verdict import Candidate, Costs, decide
 
 TREE = {"species": [{"species_id": "apple"}, {"species_id": "fig"}]}
 COUNT = 100
+NAMES = ("x",) * COUNT
+SCORES = np.arange(COUNT) / COUNT
+"""0 to 0.99, of no plant."""
 
 
 def manifest(**changes):
@@ -42,7 +45,7 @@ def answers(wrong=()) -> Answers:
     right[list(wrong)] = False
     kind = np.where(right, CONDITION, NOT_SURE)
     probability = np.where(right, 1.0, 0.0)
-    return Answers(right, right, probability, Given(kind, probability, right), ("x",) * COUNT)
+    return Answers(right, right, probability, Given(kind, probability, right), NAMES, SCORES)
 
 
 def candidate(said: Answers, costs: Costs = Costs(10.0, 1000), **about) -> Candidate:  # noqa: B008 - it is frozen
@@ -153,11 +156,69 @@ def test_a_species_that_is_no_longer_known_is_worse() -> None:
     assert "fig" in found.why
 
 
+def photographs(scores, threshold: float = 0.95) -> dict:
+    """A manifest's rejection; of the exam's hundred plants the threshold turns five away."""
+    caught = float((np.array(scores) >= threshold).mean())
+    record = {
+        "threshold": threshold,
+        "scores": list(scores),
+        "caught": caught,
+        "examples": len(scores),
+    }
+    return {"not_a_plant": record}
+
+
+CAUGHT = "photographs of no plant, caught where 5.0 % of the plants are turned away"
+FAR, NEAR = [2.0] * 97, [0.5] * 3
+
+
 def test_fewer_photographs_of_no_plant_caught_is_worse() -> None:
-    rejection = [{"not_a_plant": {"caught": share}} for share in (0.95, 0.9)]
+    old, new = photographs(FAR + NEAR[:1] * 3), photographs(FAR[:90] + NEAR[:1] * 10)
+    found = decide(
+        exam(), candidate(answers(TEN), rejection=old), candidate(answers(), rejection=new)
+    )
+    assert worse(found) == {CAUGHT}
+    assert "7.0 points fewer" in found.why
+
+
+def test_fewer_caught_for_fewer_plants_is_not_worse() -> None:
+    """The challenger's own threshold turns no plant away, and catches 90 of 100. At 0.95, where it
+    would turn five away as the champion does, it catches 97 as well."""
+    old = photographs(FAR + NEAR)
+    new = photographs(FAR[:90] + [0.97] * 7 + NEAR, threshold=1.0)
+    found = decide(
+        exam(), candidate(answers(TEN), rejection=old), candidate(answers(), rejection=new)
+    )
+    assert found.promote
+    (check,) = (one for one in found.checks if one.name == CAUGHT)
+    assert check.champion == "97.0 % (97.0 % at its own threshold)"
+    assert check.challenger == "97.0 % (90.0 % at its own threshold)"
+
+
+def test_two_photographs_fewer_may_be_chance_though_of_few() -> None:
+    old, new = photographs([2.0] * 10), photographs([2.0] * 8 + [0.5] * 2)
+    found = decide(
+        exam(), candidate(answers(TEN), rejection=old), candidate(answers(), rejection=new)
+    )
+    assert found.promote
+
+
+def test_a_champion_that_loses_next_to_no_plant_is_compared_at_a_cost_of_one_in_a_hundred() -> None:
+    old, new = photographs(FAR + NEAR, threshold=1.5), photographs(FAR + [0.97] * 3)
+    found = decide(
+        exam(), candidate(answers(TEN), rejection=old), candidate(answers(), rejection=new)
+    )
+    (check,) = (one for one in found.checks if one.name.startswith("photographs"))
+    assert check.name == CAUGHT.replace("5.0", "1.0")
+    # Of the plants 0.99 alone is turned away, so that 0.97 is not caught.
+    assert (check.champion[:6], check.challenger[:6]) == ("97.0 %", "97.0 %")
+
+
+def test_a_challenger_made_without_photographs_is_worse_than_a_champion_with_some() -> None:
     found = decide(
         exam(),
-        candidate(answers(TEN), rejection=rejection[0]),
-        candidate(answers(), rejection=rejection[1]),
+        candidate(answers(TEN), rejection=photographs(FAR)),
+        candidate(answers()),
     )
-    assert worse(found) == {"photographs of no plant, caught by a rule that had not seen them"}
+    assert worse(found) == {CAUGHT}
+    assert "it was made without photographs of no plant" in found.why
