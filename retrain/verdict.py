@@ -152,11 +152,10 @@ def _of_rejection(exam: Exam, champion: Candidate, challenger: Candidate) -> Ite
     if plants.any():
         let_in = (~old.turned_away, ~new.turned_away)
         yield _paired("plants that are let in", *let_in, plants, exam, MOST_TURNED_AWAY)
+        yield from _of_photographs(exam, champion, challenger)
     if not plants.all():
         found = (old.given.names & old.given.is_right, new.given.names & new.given.is_right)
         yield _paired("pictures of no plant, answered so", *found, ~plants, exam)
-    if plants.any():
-        yield from _of_photographs(exam, champion, challenger)
 
 
 def _of_photographs(exam: Exam, champion: Candidate, challenger: Candidate) -> Iterator[Check]:
@@ -164,7 +163,10 @@ def _of_photographs(exam: Exam, champion: Candidate, challenger: Candidate) -> I
     if not made[0]:
         return
     cost = cost_of(exam, champion.answers, champion.manifest)
-    name = f"photographs of no plant, caught where {_share(cost)} of the plants are turned away"
+    name = (
+        f"photographs of no plant, caught where {_share(cost)} of the plants are turned away "
+        "(at its own threshold)"
+    )
     before = caught_at(cost, exam, champion.answers, champion.manifest)
     if not made[1]:
         yield Check(name, _caught(before), "-", "it was made without photographs of no plant")
@@ -239,7 +241,7 @@ def _paired(
 
 
 def _caught(found: Caught) -> str:
-    return f"{_share(found.at_cost)} ({_share(found.as_it_is)} at its own threshold)"
+    return f"{_share(found.at_cost)} ({_share(found.as_it_is)})"
 
 
 def _share(value: float) -> str:
