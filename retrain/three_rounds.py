@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.out.exists() or not all((args.src / name).is_dir() for name in args.later):
         parser.error(f"{args.out} must not exist, and {args.src} have {', '.join(args.later)}")
+    if args.not_plants and not any(args.not_plants.glob("*.*")):
+        parser.error(f"--not-plants {args.not_plants}: no such folder, or no photograph in it")
     return go_round(args)
 
 
@@ -108,10 +110,11 @@ def go_round(args: argparse.Namespace) -> int:
 
 
 def share_out(photographs: Path, *folders: Path) -> None:
-    """Copy one after another into the folders in turn."""
+    """Copy the files of `photographs` one after another into the folders in turn."""
     for folder in folders:
         folder.mkdir(parents=True)
-    for number, path in enumerate(sorted(photographs.iterdir())):
+    files = sorted(path for path in photographs.iterdir() if path.is_file())
+    for number, path in enumerate(files):
         shutil.copy2(path, folders[number % len(folders)])
 
 

@@ -25,6 +25,19 @@ def test_a_missing_dataset_and_a_folder_that_is_there_are_refused(
     assert said.endswith(f"{tmp_path / out} must not exist, and {tmp_path / src} have plantdoc_800")
 
 
+def test_photographs_that_are_not_there_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plantdoc_800").mkdir()
+    photographs, out = tmp_path / "none", tmp_path / "new"
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path), "--out", str(out), "--not-plants", str(photographs)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"--not-plants {photographs}: no such folder, or no photograph in it")
+    assert not out.exists()
+
+
 def test_photographs_are_dealt_out_in_turn(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     for name in "abcde":
